@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * screen.h - the user VM's screen in the region: pixels, geometry, damage, cursor
+ *
+ * Theory of operation
+ *
+ * The host writes pixels, then sets damage bits, then kicks. Domain R takes the bits (reads and
+ * clears them in one step) and reads the pixels. A pixel that changes while it is read has its
+ * damage set again afterwards, so the last picture is always right; a picture in between may mix
+ * two moments, as on any screen. Damage is a bitmap with one bit for a tile of 16x16 pixels: setting
+ * it is idempotent, it never overflows, and nothing in it has to be believed.
+ *
+ * Geometry and cursor change under a sequence number that is odd while the host writes. The reader
+ * takes a copy and starts over when the number has moved.
+ *
+ * Pixels are always 32 bits, XRGB8888 in the byte order of the machine (blue first in memory),
+ * lines follow each other without padding: stride = width * 4.
+ */
+#ifndef DMORE_REGION_SCREEN_H
+#define DMORE_REGION_SCREEN_H
+
+#include "region/region.h"
+
+#define SCREEN_TILE 16           /* pixels, both ways */
+#define SCREEN_MAX_WIDTH 8192    /* pixels */
+#define SCREEN_MAX_HEIGHT 8192
+#define SCREEN_ROW_WORDS (SCREEN_MAX_WIDTH / SCREEN_TILE / 64)
+#define SCREEN_TILE_ROWS (SCREEN_MAX_HEIGHT / SCREEN_TILE)
+
+#define CURSOR_MAX_SIZE 256 /* pixels, both ways */
+
+struct screen_geometry {
+    uint32_t width;  /* pixels; 0 while there is no screen */
+    uint32_t height;
+};
+
+struct screen_shared {
+    _Atomic uint32_t sequence; /* odd while the host changes the geometry */
+    struct screen_geometry geometry;
+    _Alignas(4096) _Atomic uint64_t damage[SCREEN_TILE_ROWS][SCREEN_ROW_WORDS];
+};
+
+struct cursor_shape {
+    uint32_t width;  /* pixels; 0: the guest has not defined a cursor */
+    uint32_t height;
+    uint32_t hot_x;
+    uint32_t hot_y;
+    uint32_t visible; /* bool */
+};
+
+struct cursor_shared {
+    _Atomic uint32_t sequence; /* odd while the host changes shape or pixels */
+    struct cursor_shape shape;
+    _Alignas(64) uint32_t pixels[CURSOR_MAX_SIZE * CURSOR_MAX_SIZE]; /* ARGB8888, straight alpha */
+};
+
+struct screen_rect {
+    uint32_t x;
+    uint32_t y;
+    uint32_t width;
+    uint32_t height;
+};
+
+/* screen_fits() - whether a screen of this size has room in the region */
+bool screen_fits(const struct region *region, uint32_t width, uint32_t height);
+
+/* Host side */
+
+/* screen_set_geometry() - a new size; the caller then writes all pixels and damages all
+ * Return: 0, or -E2BIG when screen_fits() says no (nothing is changed).
+ */
+int screen_set_geometry(const struct region *region, uint32_t width, uint32_t height);
+
+/* screen_write() - copy a rectangle of pixels in and set its damage
+ * @rect: clipped to the geometry
+ * @pixels: the first pixel of the rectangle, XRGB8888; lines are @stride bytes apart
+ */
+void screen_write(const struct region *region, struct screen_rect rect, const void *pixels,
+                  size_t stride);
+
+/* screen_damage() - mark a rectangle, clipped to the geometry, as changed */
+void screen_damage(const struct region *region, struct screen_rect rect);
+
+/* cursor_define() - the guest's cursor
+ * @pixels: width * height ARGB8888; not read when the shape is empty
+ * Return: 0, or -E2BIG (nothing is changed).
+ */
+int cursor_define(const struct region *region, const struct cursor_shape *shape,
+                  const uint32_t *pixels);
+
+/* Domain R's side */
+
+/* screen_geometry() - a consistent copy of the geometry, bounded by what fits
+ * @sequence: set to the number it belongs to
+ */
+struct screen_geometry screen_geometry(const struct region *region, uint32_t *sequence);
+
+/* screen_pixels() - the first pixel; width * height of them can be read */
+void *screen_pixels(const struct region *region);
+
+/* screen_take_damage() - clear the damage and tell it, rectangle by rectangle
+ * @geometry: what the caller believes the size to be; rectangles are clipped to it
+ * @emit: called for each run of damaged tiles, top to bottom
+ *
+ * Return: how many tiles were damaged.
+ */
+size_t screen_take_damage(const struct region *region, struct screen_geometry geometry,
+                          void (*emit)(struct screen_rect rect, void *data), void *data);
+
+/* cursor_read() - a consistent copy of the cursor
+ * @sequence: in: the number of the last copy; out: that of this one
+ * @pixels: CURSOR_MAX_SIZE * CURSOR_MAX_SIZE pixels of room
+ *
+ * Return: whether it has changed since @sequence and was copied.
+ */
+bool cursor_read(const struct region *region, uint32_t *sequence, struct cursor_shape *shape,
+                 uint32_t *pixels);
+
+#endif
