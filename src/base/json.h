@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * json.h - reads members of a JSON object that somebody else has written
+ *
+ * A member that is absent and one of another type are the same: the fallback is returned.
+ */
+#ifndef DMORE_BASE_JSON_H
+#define DMORE_BASE_JSON_H
+
+#include <json-glib/json-glib.h>
+
+/* The text stays the object's. */
+const char *json_get_text(JsonObject *object, const char *name, const char *fallback);
+gint64 json_get_integer(JsonObject *object, const char *name, gint64 fallback);
+gboolean json_get_boolean(JsonObject *object, const char *name, gboolean fallback);
+
+/* Borrowed; NULL when there is none. */
+JsonObject *json_get_object(JsonObject *object, const char *name);
+JsonArray *json_get_array(JsonObject *object, const char *name);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "comigrate/handover.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "region/screen.h"
+
+#define MAGIC "DMOREHND"
+#define MAGIC_SIZE 8
+
+typedef struct {
+    guint8 magic[MAGIC_SIZE];
+    guint32 version;    /* little-endian */
+    guint32 compatible; /* little-endian */
+} HandoverHeader;
+
+enum handover_record {
+    HANDOVER_STREAM = RECORD_MANDATORY | 1,   /* one for each stream (relay.c) */
+    HANDOVER_GEOMETRY = RECORD_MANDATORY | 2, /* u64: width << 32 | height */
+    HANDOVER_NOTICE = 3,                      /* u32: enum region_user_vm */
+};
+
+static gboolean put_records(const struct region *region, const Relay *relay,
+                            struct record_writer *writer, GError **error)
+{
+    uint32_t sequence;
+    struct screen_geometry geometry = screen_geometry(region, &sequence);
+
+    if (!relay_save(relay, HANDOVER_STREAM, writer, error))
+        return FALSE;
+    if (record_put_u64(writer, HANDOVER_GEOMETRY, (guint64)geometry.width << 32 | geometry.height) <
+            0 ||
+        record_put_u32(writer, HANDOVER_NOTICE, region_notice(region)->user_vm) < 0) {
+        g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_FAILED, "no memory for the handover");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+GBytes *handover_save(const struct region *region, const Relay *relay, GError **error)
+{
+    HandoverHeader header = {
+        .version = GUINT32_TO_LE(HANDOVER_VERSION),
+        .compatible = GUINT32_TO_LE(HANDOVER_COMPATIBLE),
+    };
+    struct record_writer writer = {0};
+
+    if (!put_records(region, relay, &writer, error)) {
+        free(writer.bytes);
+        return NULL;
+    }
+    memcpy(header.magic, MAGIC, MAGIC_SIZE);
+    GByteArray *bytes = g_byte_array_new();
+    g_byte_array_append(bytes, (const guint8 *)&header, sizeof(header));
+    g_byte_array_append(bytes, writer.bytes, (guint)writer.size);
+    free(writer.bytes);
+    return g_byte_array_free_to_bytes(bytes);
+}
+
+static gboolean refuse(GError **error, const char *why)
+{
+    g_set_error(error, DMORE_ERROR, DMORE_ERROR_PEER, "the handover cannot be read: %s", why);
+    return FALSE;
+}
+
+static gboolean restore_record(const struct region *region, Relay *relay,
+                               const struct record *record, GError **error)
+{
+    uint64_t size;
+    uint32_t state;
+
+    switch (record->type) {
+    case HANDOVER_STREAM:
+        return relay_restore(relay, record, error);
+    case HANDOVER_GEOMETRY:
+        if (record_u64(record, &size) < 0 ||
+            screen_set_geometry(region, (uint32_t)(size >> 32), (uint32_t)size) < 0)
+            return refuse(error, "its screen geometry makes no sense");
+        return TRUE;
+    case HANDOVER_NOTICE:
+        if (record_u32(record, &state) < 0)
+            return refuse(error, "its notice makes no sense");
+        region_notice(region)->user_vm = state;
+        return TRUE;
+    default:
+        if (record->type & RECORD_MANDATORY)
+            return refuse(error, "it holds something that this version does not know");
+        return TRUE;
+    }
+}
+
+gboolean handover_restore(const struct region *region, Relay *relay, GBytes *handover,
+                          GError **error)
+{
+    gsize size = 0;
+    const guint8 *bytes = g_bytes_get_data(handover, &size);
+    HandoverHeader header;
+
+    if (size < sizeof(header))
+        return refuse(error, "it is too short");
+    memcpy(&header, bytes, sizeof(header));
+    if (memcmp(header.magic, MAGIC, MAGIC_SIZE) != 0)
+        return refuse(error, "it does not begin with the handover's magic");
+    if (GUINT32_FROM_LE(header.compatible) > HANDOVER_VERSION) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_PEER,
+                    "the handover is of version %u, which this D-MORE (version %d) cannot read; "
+                    "upgrade this host",
+                    GUINT32_FROM_LE(header.version), HANDOVER_VERSION);
+        return FALSE;
+    }
+
+    struct record_reader reader = {.next = bytes + sizeof(header), .left = size - sizeof(header)};
+    struct record record;
+    int streams = 0;
+    int ret;
+    while ((ret = record_next(&reader, &record)) > 0) {
+        if (!restore_record(region, relay, &record, error))
+            return FALSE;
+        streams += record.type == HANDOVER_STREAM;
+    }
+    if (ret < 0)
+        return refuse(error, "it is cut or damaged");
+    if (streams != REGION_STREAMS)
+        return refuse(error, "it does not hold every stream once");
+    return TRUE;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * handover.h - what the source's host tells the destination's about streams and screen
+ *
+ * Neither VM's memory holds the bytes that lie between the two VMs, nor the region's bookkeeping:
+ * the handover does. It is made while both VMs are stopped and installed before either resumes.
+ *
+ *	"DMOREHND"  u32 version  u32 least compatible version  records (region/record.h)
+ *
+ * doc/handover.md is the specification of this format.
+ */
+#ifndef DMORE_COMIGRATE_HANDOVER_H
+#define DMORE_COMIGRATE_HANDOVER_H
+
+#include <glib.h>
+#include "pair/relay.h"
+#include "region/region.h"
+
+#define HANDOVER_VERSION 1
+#define HANDOVER_COMPATIBLE 1
+
+/* handover_save() - @relay is frozen and Domain R stopped
+ * Return: NULL with DMORE_ERROR_FAILED when Domain R has damaged a ring.
+ */
+GBytes *handover_save(const struct region *region, const Relay *relay, GError **error);
+
+/* handover_restore() - install a handover in a region and a relay that nothing has run on yet
+ * Return: FALSE with DMORE_ERROR_PEER when it cannot be read; the pair must not run then.
+ */
+gboolean handover_restore(const struct region *region, Relay *relay, GBytes *handover,
+                          GError **error);
+
+#endif

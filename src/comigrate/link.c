@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * The socket never blocks. Receiving is driven by the main loop: whatever TLS gives is appended to
+ * `input`, and complete messages are cut from its front into `messages`, where link_receive() finds
+ * them. Sending writes at once and awaits room in the socket when there is none. TLS 1.3 may need
+ * to write in order to read and the other way round only for key updates, which neither side asks
+ * for, so the two directions need not know of each other.
+ *
+ * A dead peer is noticed by TCP: keepalive when nothing is said, TCP_USER_TIMEOUT when something
+ * is.
+ */
+#include "comigrate/link.h"
+
+#include <errno.h>
+#include <gio/gnetworking.h>
+#include <glib-unix.h>
+#include <gnutls/gnutls.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/await.h"
+#include "base/error.h"
+
+#define HANDSHAKE_TIMEOUT_MS 10000
+#define SEND_TIMEOUT_MS 30000
+#define DEAD_PEER_MS 15000
+#define PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:+ECDHE-PSK:+DHE-PSK:+PSK"
+#define MESSAGE_HEADER 8
+
+struct Link {
+    int fd;
+    gnutls_session_t session;
+    gnutls_psk_client_credentials_t client_credentials;
+    gnutls_psk_server_credentials_t server_credentials;
+    guint source;
+    GByteArray *input;
+    GQueue messages; /* LinkMessage */
+    GError *lost;    /* why the connection has ended; NULL while it lives */
+    char *peer;
+    char *local;
+};
+
+void link_message_free(LinkMessage *message)
+{
+    json_object_unref(message->object);
+    g_bytes_unref(message->bytes);
+    g_free(message);
+}
+
+static void set_lost(Link *link, const char *why)
+{
+    if (link->source)
+        g_source_remove(link->source);
+    link->source = 0;
+    if (!link->lost)
+        link->lost = g_error_new(DMORE_ERROR, DMORE_ERROR_PEER, "the connection to %s is lost: %s",
+                                 link->peer, why);
+}
+
+static char *address_text(GSocketAddress *address)
+{
+    if (!G_IS_INET_SOCKET_ADDRESS(address))
+        return g_strdup("local");
+    return g_inet_address_to_string(
+        g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(address)));
+}
+
+/* Cut one message from the front of the input.
+ * Return: whether there was one.
+ */
+static gboolean cut_message(Link *link)
+{
+    guint32 lengths[2];
+
+    if (link->input->len < MESSAGE_HEADER)
+        return FALSE;
+    memcpy(lengths, link->input->data, sizeof(lengths));
+    gsize text_length = GUINT32_FROM_LE(lengths[0]);
+    gsize bytes_length = GUINT32_FROM_LE(lengths[1]);
+    if (text_length > LINK_MAX_TEXT || bytes_length > LINK_MAX_BYTES) {
+        set_lost(link, "it sent a message that is too long");
+        return FALSE;
+    }
+    if (link->input->len < MESSAGE_HEADER + text_length + bytes_length)
+        return FALSE;
+
+    const char *text = (const char *)link->input->data + MESSAGE_HEADER;
+    g_autoptr(JsonParser) parser = json_parser_new();
+    JsonNode *root = NULL;
+    if (json_parser_load_from_data(parser, text, (gssize)text_length, NULL))
+        root = json_parser_get_root(parser);
+    if (!root || !JSON_NODE_HOLDS_OBJECT(root)) {
+        set_lost(link, "it sent a message that is no JSON object");
+        return FALSE;
+    }
+
+    LinkMessage *message = g_new0(LinkMessage, 1);
+    message->object = json_object_ref(json_node_get_object(root));
+    message->bytes = g_bytes_new(text + text_length, bytes_length);
+    g_queue_push_tail(&link->messages, message);
+    g_byte_array_remove_range(link->input, 0, (guint)(MESSAGE_HEADER + text_length + bytes_length));
+    return TRUE;
+}
+
+static gboolean on_readable(gint fd, GIOCondition condition, gpointer user)
+{
+    Link *link = user;
+    guint8 chunk[16384];
+
+    /* TLS may hold decrypted bytes that poll() cannot see: read until it has none. */
+    while (!link->lost) {
+        ssize_t n = gnutls_record_recv(link->session, chunk, sizeof(chunk));
+        if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED)
+            break;
+        if (n == 0) {
+            set_lost(link, "the other host has closed it");
+        } else if (n < 0) {
+            if (gnutls_error_is_fatal((int)n))
+                set_lost(link, gnutls_strerror((int)n));
+        } else {
+            g_byte_array_append(link->input, chunk, (guint)n);
+            while (!link->lost && cut_message(link))
+                ;
+        }
+    }
+    return link->lost ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
+}
+
+typedef struct {
+    int ready;
+    guint source;
+} Readiness;
+
+static gboolean on_ready(gint fd, GIOCondition condition, gpointer user)
+{
+    Readiness *readiness = user;
+
+    readiness->ready = TRUE;
+    readiness->source = 0;
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean await_fd(int fd, GIOCondition condition, int timeout_ms, GCancellable *cancellable,
+                         const char *what, GError **error)
+{
+    Readiness readiness = {0};
+
+    readiness.source = g_unix_fd_add(fd, condition, on_ready, &readiness);
+    gboolean awaited = await_flag(&readiness.ready, timeout_ms, cancellable, what, error);
+    if (readiness.source)
+        g_source_remove(readiness.source);
+    return awaited;
+}
+
+static gboolean handshake(Link *link, GCancellable *cancellable, GError **error)
+{
+    int ret;
+
+    while ((ret = gnutls_handshake(link->session)) != GNUTLS_E_SUCCESS) {
+        if (gnutls_error_is_fatal(ret)) {
+            g_set_error(error, DMORE_ERROR, DMORE_ERROR_PEER,
+                        "%s does not hold the same key as this host (%s); give both hosts the "
+                        "same key file",
+                        link->peer, gnutls_strerror(ret));
+            return FALSE;
+        }
+        GIOCondition wait = gnutls_record_get_direction(link->session) ? G_IO_OUT : G_IO_IN;
+        if (!await_fd(link->fd, wait, HANDSHAKE_TIMEOUT_MS, cancellable,
+                      "the other host's key exchange", error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static void set_socket_options(int fd)
+{
+    int on = 1;
+    int idle_s = DEAD_PEER_MS / 3000;
+    int dead_ms = DEAD_PEER_MS;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &idle_s, sizeof(idle_s));
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms, sizeof(dead_ms));
+}
+
+/* Read the client's name and key from the first line of the key file. */
+static gboolean read_key(const char *path, char **name, char **hex, GError **error)
+{
+    g_autofree char *text = NULL;
+    g_autoptr(GError) failure = NULL;
+
+    if (!g_file_get_contents(path, &text, NULL, &failure)) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot read the key: %s",
+                    failure->message);
+        return FALSE;
+    }
+    g_auto(GStrv) lines = g_strsplit(text, "\n", 2);
+    g_auto(GStrv) parts = g_strsplit(g_strstrip(lines[0]), ":", 2);
+    if (!parts[0] || !parts[1] || !*parts[1]) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST,
+                    "%s holds no key: its first line has to be name:hexadecimal, as 'dmore "
+                    "keygen' writes it",
+                    path);
+        return FALSE;
+    }
+    *name = g_strdup(parts[0]);
+    *hex = g_strdup(parts[1]);
+    return TRUE;
+}
+
+static gboolean use_key(Link *link, gboolean server, const char *key, GError **error)
+{
+    g_autofree char *name = NULL;
+    g_autofree char *hex = NULL;
+    int ret;
+
+    if (!read_key(key, &name, &hex, error))
+        return FALSE;
+    if (server) {
+        gnutls_psk_allocate_server_credentials(&link->server_credentials);
+        ret = gnutls_psk_set_server_credentials_file(link->server_credentials, key);
+        gnutls_credentials_set(link->session, GNUTLS_CRD_PSK, link->server_credentials);
+    } else {
+        gnutls_datum_t datum = {.data = (unsigned char *)hex, .size = (unsigned)strlen(hex)};
+        gnutls_psk_allocate_client_credentials(&link->client_credentials);
+        ret = gnutls_psk_set_client_credentials(link->client_credentials, name, &datum,
+                                                GNUTLS_PSK_KEY_HEX);
+        gnutls_credentials_set(link->session, GNUTLS_CRD_PSK, link->client_credentials);
+    }
+    if (ret < 0) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot use the key in %s: %s", key,
+                    gnutls_strerror(ret));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* Start TLS on a connected socket; takes over @fd. */
+static Link *link_new(int fd, gboolean server, const char *key, GCancellable *cancellable,
+                      GError **error)
+{
+    g_autoptr(Link) link = g_new0(Link, 1);
+    link->fd = fd;
+    link->input = g_byte_array_new();
+    g_queue_init(&link->messages);
+
+    g_autoptr(GSocket) socket = g_socket_new_from_fd(dup(fd), error);
+    if (!socket)
+        return NULL;
+    g_autoptr(GSocketAddress) peer = g_socket_get_remote_address(socket, error);
+    g_autoptr(GSocketAddress) local = peer ? g_socket_get_local_address(socket, error) : NULL;
+    if (!local)
+        return NULL;
+    link->peer = address_text(peer);
+    link->local = address_text(local);
+    set_socket_options(fd);
+    g_unix_set_fd_nonblocking(fd, TRUE, NULL);
+
+    gnutls_init(&link->session,
+                (server ? GNUTLS_SERVER : GNUTLS_CLIENT) | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+    gnutls_priority_set_direct(link->session, PRIORITY, NULL);
+    gnutls_transport_set_int(link->session, fd);
+    if (!use_key(link, server, key, error) || !handshake(link, cancellable, error))
+        return NULL;
+
+    link->source = g_unix_fd_add(fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, link);
+    /* TLS may have read the first message along with the end of the handshake. */
+    if (gnutls_record_check_pending(link->session))
+        on_readable(fd, G_IO_IN, link);
+    return g_steal_pointer(&link);
+}
+
+typedef struct {
+    GSocketConnection *connection;
+    GError *error;
+    int done;
+} Connecting;
+
+static void on_connected(GObject *source, GAsyncResult *result, gpointer user)
+{
+    Connecting *connecting = user;
+
+    connecting->connection =
+        g_socket_client_connect_finish(G_SOCKET_CLIENT(source), result, &connecting->error);
+    connecting->done = TRUE;
+}
+
+Link *link_connect(const char *host, guint16 port, const char *key, GCancellable *cancellable,
+                   GError **error)
+{
+    g_autoptr(GSocketClient) client = g_socket_client_new();
+    g_autoptr(GSocketConnectable) address = g_network_address_new(host, port);
+    Connecting connecting = {0};
+
+    g_socket_client_set_enable_proxy(client, FALSE);
+    g_socket_client_set_timeout(client, HANDSHAKE_TIMEOUT_MS / 1000);
+    g_socket_client_connect_async(client, address, cancellable, on_connected, &connecting);
+    /* The client has a timeout of its own and obeys the cancellable, so this always ends. */
+    await_flag(&connecting.done, -1, NULL, "the other host", NULL);
+    if (!connecting.connection) {
+        gboolean cancelled = g_error_matches(connecting.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+        g_set_error(error, DMORE_ERROR, cancelled ? DMORE_ERROR_CANCELLED : DMORE_ERROR_NOT_FOUND,
+                    "cannot reach dmored on %s port %u: %s", host, port, connecting.error->message);
+        g_clear_error(&connecting.error);
+        return NULL;
+    }
+
+    int fd = dup(g_socket_get_fd(g_socket_connection_get_socket(connecting.connection)));
+    g_object_unref(connecting.connection);
+    return link_new(fd, FALSE, key, cancellable, error);
+}
+
+Link *link_accept(int fd, const char *key, GError **error)
+{
+    return link_new(fd, TRUE, key, NULL, error);
+}
+
+const char *link_peer(const Link *link)
+{
+    return link->peer;
+}
+
+const char *link_local(const Link *link)
+{
+    return link->local;
+}
+
+gboolean link_lost(const Link *link)
+{
+    return link->lost != NULL;
+}
+
+static gboolean send_all(Link *link, const guint8 *bytes, gsize size, GError **error)
+{
+    while (size > 0 && !link->lost) {
+        ssize_t n = gnutls_record_send(link->session, bytes, size);
+        if (n > 0) {
+            bytes += n;
+            size -= (gsize)n;
+        } else if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED) {
+            if (!await_fd(link->fd, G_IO_OUT, SEND_TIMEOUT_MS, NULL,
+                          "the other host to take a message", error))
+                return FALSE;
+        } else {
+            set_lost(link, gnutls_strerror((int)n));
+        }
+    }
+    if (link->lost) {
+        g_propagate_error(error, g_error_copy(link->lost));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean link_send(Link *link, const char *message, JsonObject *object, GBytes *bytes,
+                   GError **error)
+{
+    json_object_set_string_member(object, "message", message);
+    g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
+    json_node_take_object(node, object);
+    g_autofree char *text = json_to_string(node, FALSE);
+
+    gsize size = 0;
+    const guint8 *data = bytes ? g_bytes_get_data(bytes, &size) : NULL;
+    gsize text_length = strlen(text);
+    if (text_length > LINK_MAX_TEXT || size > LINK_MAX_BYTES) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_FAILED,
+                    "the message '%s' of %zu bytes is too long to be sent", message,
+                    text_length + size);
+        return FALSE;
+    }
+    guint32 lengths[2] = {GUINT32_TO_LE((guint32)text_length), GUINT32_TO_LE((guint32)size)};
+
+    g_autoptr(GByteArray) wire = g_byte_array_new();
+    g_byte_array_append(wire, (const guint8 *)lengths, sizeof(lengths));
+    g_byte_array_append(wire, (const guint8 *)text, (guint)text_length);
+    g_byte_array_append(wire, data, (guint)size);
+    return send_all(link, wire->data, wire->len, error);
+}
+
+void link_send_error(Link *link, const GError *reason)
+{
+    g_autoptr(GError) failure = NULL;
+    JsonObject *object = json_object_new();
+
+    json_object_set_string_member(object, "code", dmore_error_name(reason->code));
+    json_object_set_string_member(object, "text", reason->message);
+    if (!link_send(link, "error", object, NULL, &failure))
+        g_info("could not tell %s why it is over: %s", link->peer, failure->message);
+}
+
+static gboolean has_message(gpointer user)
+{
+    Link *link = user;
+
+    return !g_queue_is_empty(&link->messages) || link->lost;
+}
+
+LinkMessage *link_receive(Link *link, const char *expected, int timeout_ms,
+                          GCancellable *cancellable, GError **error)
+{
+    g_autofree char *what = g_strdup_printf("%s to answer%s%s", link->peer,
+                                            expected ? " with " : "", expected ? expected : "");
+
+    if (!await(has_message, link, timeout_ms, cancellable, what, error))
+        return NULL;
+    g_autoptr(LinkMessage) message = g_queue_pop_head(&link->messages);
+    if (!message) {
+        g_propagate_error(error, g_error_copy(link->lost));
+        return NULL;
+    }
+
+    const char *name =
+        json_object_get_string_member_with_default(message->object, "message", "(none)");
+    if (g_str_equal(name, "error")) {
+        const char *code =
+            json_object_get_string_member_with_default(message->object, "code", "failed");
+        const char *text =
+            json_object_get_string_member_with_default(message->object, "text", "no reason given");
+        g_set_error(error, DMORE_ERROR, dmore_error_code(code), "%s says: %s", link->peer, text);
+        return NULL;
+    }
+    if (expected && !g_str_equal(name, expected)) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_PEER,
+                    "%s answered '%s' where '%s' was expected; are both hosts of the same "
+                    "version?",
+                    link->peer, name, expected);
+        return NULL;
+    }
+    return g_steal_pointer(&message);
+}
+
+void link_free(Link *link)
+{
+    if (link->source)
+        g_source_remove(link->source);
+    if (link->session) {
+        if (!link->lost)
+            gnutls_bye(link->session, GNUTLS_SHUT_WR);
+        gnutls_deinit(link->session);
+    }
+    if (link->client_credentials)
+        gnutls_psk_free_client_credentials(link->client_credentials);
+    if (link->server_credentials)
+        gnutls_psk_free_server_credentials(link->server_credentials);
+    g_queue_clear_full(&link->messages, (GDestroyNotify)link_message_free);
+    g_byte_array_unref(link->input);
+    g_clear_error(&link->lost);
+    g_free(link->peer);
+    g_free(link->local);
+    close(link->fd);
+    g_free(link);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * link.h - the conversation between the two hosts of a co-migration
+ *
+ * A TCP connection under TLS 1.3 with a pre-shared key: whoever holds the same key file may talk,
+ * nobody else. Over it go messages, each a JSON object with a member "message" that names it, and
+ * optionally bytes with it. On the wire a message is
+ *
+ *	u32 length of the JSON text	u32 length of the bytes		text	bytes
+ *
+ * little-endian. A peer that fails says why with a message named "error", which is turned into a
+ * GError here, so a procedure reads as if both hosts were one: send, receive the named answer.
+ *
+ * The functions await (base/await.h).
+ */
+#ifndef DMORE_COMIGRATE_LINK_H
+#define DMORE_COMIGRATE_LINK_H
+
+#include <gio/gio.h>
+#include <json-glib/json-glib.h>
+
+#define LINK_MAX_TEXT (1u << 20)   /* bytes of JSON in a message */
+#define LINK_MAX_BYTES (16u << 20) /* bytes that come with it */
+
+typedef struct Link Link;
+
+typedef struct {
+    JsonObject *object;
+    GBytes *bytes; /* never NULL, maybe empty */
+} LinkMessage;
+
+void link_message_free(LinkMessage *message);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LinkMessage, link_message_free)
+
+/* link_connect() - connect to the dmored of another host
+ * @key: file with the pre-shared key, "name:hexadecimal" (GnuTLS's psktool format)
+ *
+ * Return: NULL with DMORE_ERROR_NOT_FOUND (nobody there) or DMORE_ERROR_PEER (another key).
+ */
+Link *link_connect(const char *host, guint16 port, const char *key, GCancellable *cancellable,
+                   GError **error);
+
+/* link_accept() - be the server on a connection that has been accepted; takes over @fd */
+Link *link_accept(int fd, const char *key, GError **error);
+
+/* link_peer(), link_local() - the numeric addresses of the two ends */
+const char *link_peer(const Link *link);
+const char *link_local(const Link *link);
+
+/* link_send() - send a message
+ * @object: (transfer full): its members; "message" is added
+ * @bytes: (nullable): goes along
+ */
+gboolean link_send(Link *link, const char *message, JsonObject *object, GBytes *bytes,
+                   GError **error);
+
+/* link_send_error() - tell the peer that, and why, it is over; best effort */
+void link_send_error(Link *link, const GError *error);
+
+/* link_receive() - await the next message, which has to be @message
+ * @message: (nullable): NULL accepts any
+ *
+ * Return: NULL when the peer sent an error (its code and text), is gone (DMORE_ERROR_PEER), said
+ * something else (DMORE_ERROR_PEER), or the wait ended.
+ */
+LinkMessage *link_receive(Link *link, const char *message, int timeout_ms,
+                          GCancellable *cancellable, GError **error);
+
+/* link_lost() - whether the connection has ended; what was received before can still be read */
+gboolean link_lost(const Link *link);
+
+void link_free(Link *link);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Link, link_free)
+
+#endif

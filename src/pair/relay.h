@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * relay.h - carries the bytes of the streams between the region and the user VM
+ *
+ * Theory of operation
+ *
+ * A stream has two directions and the relay understands neither. Towards the user VM a byte goes
+ * from the ring into a socket pair whose other end is a character device of the user VM's QEMU;
+ * towards Domain R the other way. The relay consumes from a ring only what the socket has taken and
+ * reads from the socket only what the ring has room for, so it holds no byte of its own while it
+ * runs and needs no limits.
+ *
+ * For a co-migration (or its abort) the relay is frozen, with both VMs stopped. What is then left
+ * between the VMs is: bytes in the socket that QEMU has not read, bytes in the socket that we have
+ * not read, and the rings. relay_freeze() takes the first from a duplicate of QEMU's end of the
+ * socket, and the second from ours; both are kept in front of the rings, as `unread` and
+ * `overflow`. relay_save() writes it all as records, relay_restore() installs it elsewhere, and
+ * relay_thaw() goes on, in either place: first the kept bytes, then the rings. So each byte is in
+ * exactly one place at any time, which is what promise 3 of the design rests on.
+ *
+ * A ring whose index makes no sense, or a socket that QEMU has closed, breaks that stream alone:
+ * the reason is logged and told by relay_stream_status().
+ */
+#ifndef DMORE_PAIR_RELAY_H
+#define DMORE_PAIR_RELAY_H
+
+#include <glib.h>
+#include "pair/kick.h"
+#include "region/record.h"
+#include "region/region.h"
+
+typedef struct Relay Relay;
+
+typedef struct {
+    const char *name;    /* "keyboard", "pointer" */
+    guint64 to_vm_bytes; /* relayed on this host */
+    guint64 to_domain_r_bytes;
+    gboolean broken;
+} RelayStreamStatus;
+
+/* relay_new() - a relay, frozen, with a socket pair for each stream; @region outlives it */
+Relay *relay_new(const struct region *region, GError **error);
+
+/* relay_vm_fd() - the end of a stream's socket pair that belongs to the user VM; stays the relay's
+ */
+int relay_vm_fd(const Relay *relay, enum region_stream_id stream);
+
+void relay_set_kick(Relay *relay, Kick *kick);
+
+/* relay_kicked() - Domain R has kicked: look at the rings */
+void relay_kicked(Relay *relay);
+
+/* relay_drained() - whether nothing is on its way to the user VM; fits await() */
+gboolean relay_drained(gpointer relay);
+
+/* relay_freeze() - take what is left between the VMs; both of them are stopped
+ * After it the relay moves nothing until relay_thaw().
+ */
+void relay_freeze(Relay *relay);
+
+/* relay_save() - append a frozen relay's streams, each as a record of @type
+ * Return: FALSE with DMORE_ERROR_FAILED when a ring makes no sense.
+ */
+gboolean relay_save(const Relay *relay, uint32_t type, struct record_writer *writer,
+                    GError **error);
+
+/* relay_restore() - install a stream in a relay that has not been thawed yet
+ * @record: one of those that relay_save() has written
+ * Return: FALSE with DMORE_ERROR_PEER, nothing changed, when it is not that of a stream.
+ */
+gboolean relay_restore(Relay *relay, const struct record *record, GError **error);
+
+/* relay_thaw() - go on */
+void relay_thaw(Relay *relay);
+
+RelayStreamStatus relay_stream_status(const Relay *relay, enum region_stream_id stream);
+
+void relay_free(Relay *relay);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Relay, relay_free)
+
+#endif
