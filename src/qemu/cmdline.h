@@ -17,31 +17,30 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    const char *accelerator; /* "kvm", "tcg" */
-    const char *monitor;     /* path of the monitor socket to create */
-    const char *monitor_extra; /* (nullable): a second monitor, for the operator */
-    const char *machine;     /* (nullable): versioned machine type; NULL: the newest q35 */
-    const char *cpu;         /* (nullable): a named model; NULL: one that both accelerators know */
-    guint64 memory;          /* bytes */
+    const char *accelerator;   /* "kvm", "tcg" */
+    const char *monitor_extra; /* (nullable): path of a second monitor, for the operator */
+    const char *machine;       /* (nullable): versioned machine type; NULL: the newest q35 */
+    const char *cpu; /* (nullable): a named model; NULL: one that both accelerators know */
+    guint64 memory;  /* bytes */
     int cpus;
     const char *uuid;
-    int network_fd;          /* tap, or -1 for none */
+    int network_fd; /* tap, or -1 for none */
     const char *mac;
-    gboolean incoming;       /* start as the destination of a migration */
+    gboolean incoming; /* start as the destination of a migration */
 } VmSpec;
 
 typedef struct {
     VmSpec vm;
-    const char *display;     /* "virtio-vga", "std" */
+    const char *display; /* "virtio-vga", "std" */
     const DiskSpec *disks;
     gsize n_disks;
-    const char *cdrom;       /* (nullable) */
-    const char *kernel;      /* (nullable), with initrd and append */
+    const char *cdrom;  /* (nullable) */
+    const char *kernel; /* (nullable), with initrd and append */
     const char *initrd;
     const char *append;
-    const char *boot;        /* (nullable): QEMU's -boot order */
-    const char *nic;         /* network card model, "virtio-net-pci" */
-    int stream_fds[2];       /* the VM's ends of keyboard and pointer, enum region_stream_id */
+    const char *boot;         /* (nullable): QEMU's -boot order */
+    const char *nic;          /* network card model, "virtio-net-pci" */
+    int stream_fds[2];        /* the VM's ends of keyboard and pointer, enum region_stream_id */
     const char *const *extra; /* (nullable): further arguments, verbatim, last */
 } UserVmSpec;
 
@@ -55,13 +54,14 @@ typedef struct {
     const char *console_log; /* path of the file that receives Domain R's serial console */
 } DomainRSpec;
 
-/* The argument vectors, NULL-terminated, argv[0] being probe->binary; free with g_strfreev(). All
- * VMs start paused; Domain R and user VM alike are started by vm_resume(). */
+/* The argument vectors, NULL-terminated, argv[0] being probe->binary; free with g_strfreev(). They
+ * are for vm_launch(): the monitor's listening socket is VM_MONITOR_FD. All VMs start paused;
+ * Domain R and user VM alike are started by vm_resume(). */
 char **cmdline_user_vm(const Probe *probe, const UserVmSpec *spec);
 char **cmdline_domain_r(const Probe *probe, const DomainRSpec *spec);
 
-/* cmdline_machine() - the versioned machine type that "q35" or "pc" stands for on this QEMU, so that
- * both hosts of a migration use the same; "q35" -> "pc-q35-10.0"
+/* cmdline_machine() - the versioned machine type that "q35" or "pc" stands for on this QEMU, so
+ * that both hosts of a migration use the same; "q35" -> "pc-q35-10.0"
  */
 char *cmdline_machine(const Probe *probe, const char *machine, GError **error);
 

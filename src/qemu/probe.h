@@ -11,7 +11,7 @@ typedef struct {
     char *binary;  /* absolute path */
     char *version; /* "10.0.2" */
     int major;
-    gboolean kvm;        /* a guest has really run with KVM */
+    gboolean kvm;           /* a guest has really run with KVM */
     char *accelerator_note; /* why not, in a sentence; NULL when KVM is used or was never there */
 } Probe;
 

@@ -15,21 +15,23 @@ typedef struct Vm Vm;
 
 typedef enum {
     VM_RUNNING,
-    VM_PAUSED,      /* stopped by us, or not started yet */
-    VM_INCOMING,    /* waits for, or is loading, an incoming migration */
-    VM_MIGRATED,    /* its migration has completed: it must not run here again unless rolled back */
-    VM_OFF,         /* the guest has powered off */
-    VM_CRASHED,     /* the guest has panicked, or the hypervisor reports an internal error */
-    VM_GONE,        /* the process has ended */
+    VM_PAUSED,   /* stopped by us, or not started yet */
+    VM_INCOMING, /* waits for, or is loading, an incoming migration */
+    VM_MIGRATED, /* its migration has completed: it must not run here again unless rolled back */
+    VM_OFF,      /* the guest has powered off */
+    VM_CRASHED,  /* the guest has panicked, or the hypervisor reports an internal error */
+    VM_GONE,     /* the process has ended */
 } VmState;
 
 typedef enum {
     VM_MIGRATION_NONE,
     VM_MIGRATION_SETUP,
-    VM_MIGRATION_ACTIVE,       /* pre-copy, the guest may run */
-    VM_MIGRATION_SWITCHOVER,   /* the guest is stopped, the stream waits for vm_migration_continue() */
-    VM_MIGRATION_DEVICE,       /* the last part is being sent */
+    VM_MIGRATION_ACTIVE,     /* pre-copy, the guest may run */
+    VM_MIGRATION_SWITCHOVER, /* the guest is stopped, the stream waits for vm_migration_continue()
+                              */
+    VM_MIGRATION_DEVICE,     /* the last part is being sent */
     VM_MIGRATION_COMPLETED,
+    VM_MIGRATION_CANCELLING, /* asked to cancel, not over yet */
     VM_MIGRATION_CANCELLED,
     VM_MIGRATION_FAILED,
 } VmMigrationState;
@@ -52,12 +54,17 @@ typedef struct {
     void (*reset)(Vm *vm, gpointer data);
 } VmEvents;
 
+/* The process finds its monitor's listening socket under this number (cmdline.h), as a service
+ * finds its own with socket activation: vm_launch() can connect before the process has even
+ * started, and nobody has to look again and again whether a socket has appeared. */
+#define VM_MONITOR_FD 100
+
 /* vm_launch() - start the hypervisor process, wait until its monitor answers
  * @name: for messages: "user VM web1"
  * @arguments: the command line (cmdline.h), argv[0] first
  * @fds: (element-type int): descriptors named in @arguments, passed on under the same numbers;
- *	 they stay the caller's
- * @monitor: path of the monitor's socket, as in @arguments
+ *	 they stay the caller's; none may be VM_MONITOR_FD
+ * @monitor: path of the monitor's socket, which is made here; what stood there is replaced
  * @log: path of the file that receives the process's standard output and error
  *
  * The process is a session of its own and outlives this program.
@@ -102,11 +109,13 @@ gboolean vm_add_display_client(Vm *vm, int fd, GError **error);
 
 /* vm_migration_listen() - accept one incoming migration
  * @address: numeric address of this host to listen on; the port is chosen by the system
+ * @keep_shared: as the source has it in its VmMigrationOptions
  * @key_dir: directory with the pre-shared key for TLS (GnuTLS's psk format in keys.psk), or NULL
  *
  * Return: the address to give to vm_migration_start(), free with g_free().
  */
-char *vm_migration_listen(Vm *vm, const char *address, const char *key_dir, GError **error);
+char *vm_migration_listen(Vm *vm, const char *address, gboolean keep_shared, const char *key_dir,
+                          GError **error);
 
 /* vm_migration_await_loaded() - until the VM's state is loaded and it is VM_PAUSED */
 gboolean vm_migration_await_loaded(Vm *vm, int timeout_ms, GCancellable *cancellable,
@@ -115,9 +124,9 @@ gboolean vm_migration_await_loaded(Vm *vm, int timeout_ms, GCancellable *cancell
 /* Migration, on the source */
 
 typedef struct {
-    guint64 bandwidth;        /* bytes a second */
-    gboolean keep_shared;     /* do not copy memory that is shared with the host (the region) */
-    const char *key_dir;      /* as in vm_migration_listen() */
+    guint64 bandwidth;    /* bytes a second */
+    gboolean keep_shared; /* do not copy memory that is shared with the host (the region) */
+    const char *key_dir;  /* as in vm_migration_listen() */
 } VmMigrationOptions;
 
 /* vm_migration_start() - pre-copy begins, and goes on until the VM is paused
