@@ -23,7 +23,8 @@ typedef enum {
     DMORE_ERROR_PEER,       /* the other host refused, or broke the protocol, or is gone */
     DMORE_ERROR_CANCELLED,  /* the operator cancelled */
     DMORE_ERROR_TIMEOUT,
-    DMORE_ERROR_UNDECIDED,  /* a commit was sent and not answered: which host runs the pair is open */
+    DMORE_ERROR_UNDECIDED, /* a commit was sent and not answered: which host runs the pair is open
+                            */
 } DmoreError;
 
 /* dmore_error_name() - the code as a word for JSON: "failed", "usage", "host", ... */

@@ -19,11 +19,14 @@ typedef struct JsonLine JsonLine;
 /* @object: borrowed for the call */
 typedef void (*JsonLineReceived)(JsonLine *line, JsonObject *object, gpointer data);
 
-/* called once, when the peer has gone or broken the protocol; @error is NULL at a plain end */
+/* Called once, when the peer has gone or broken the protocol, after everything it had sent before;
+ * @error is NULL at a plain end. The connection is closed then, @line is still the owner's to free.
+ */
 typedef void (*JsonLineClosed)(JsonLine *line, const GError *error, gpointer data);
 
 /* jsonline_new() - takes over @fd, a connected stream socket
- * Callbacks come from the main context, never from inside a call of this interface.
+ * Callbacks come from the main context, never from inside a call of this interface. A callback may
+ * await() and may free the JsonLine.
  */
 JsonLine *jsonline_new(int fd, JsonLineReceived received, JsonLineClosed closed, gpointer data);
 
@@ -35,6 +38,9 @@ JsonLine *jsonline_connect(const char *path, JsonLineReceived received, JsonLine
 
 /* jsonline_send() - queue an object; what cannot be written at once is written as room comes
  * @pass_fd: a file descriptor to send along (SCM_RIGHTS, borrowed: duplicated inside), or -1
+ *
+ * A failure ends the connection and is told by the closed callback; so is a peer that lets 16 MB
+ * queue up. On a connection that has ended nothing happens.
  */
 void jsonline_send(JsonLine *line, JsonObject *object, int pass_fd);
 

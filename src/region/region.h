@@ -34,8 +34,9 @@
 #include <stdint.h>
 
 #define REGION_MAGIC "DMORERGN"
-#define REGION_VERSION 1    /* what this source writes */
-#define REGION_COMPATIBLE 1 /* the least version a reader must know to read what this source writes */
+#define REGION_VERSION 1 /* what this source writes */
+#define REGION_COMPATIBLE                                                                          \
+    1 /* the least version a reader must know to read what this source writes */
 
 #define REGION_STATUS_OFFSET 0x1000u
 #define REGION_NOTICE_OFFSET 0x2000u
@@ -47,7 +48,8 @@
 #define REGION_CURSOR_OFFSET 0x140000u
 #define REGION_PIXELS_OFFSET 0x200000u
 
-#define REGION_DEFAULT_SIZE 0x4000000u /* 64 MB: screens up to 5120x2880; only touched pages cost memory */
+#define REGION_DEFAULT_SIZE                                                                        \
+    0x4000000u /* 64 MB: screens up to 5120x2880; only touched pages cost memory */
 #define REGION_MIN_SIZE 0x400000u
 #define REGION_MAX_SIZE 0x40000000u
 
@@ -70,21 +72,21 @@ struct region_header {
 
 /* What Domain R says of itself. */
 enum region_state {
-    REGION_STATE_NONE = 0,    /* nothing has run in Domain R yet */
+    REGION_STATE_NONE = 0, /* nothing has run in Domain R yet */
     REGION_STATE_STARTING = 1,
-    REGION_STATE_READY = 2,   /* the console can be connected to */
-    REGION_STATE_FAILED = 3,  /* message says why */
+    REGION_STATE_READY = 2,  /* the console can be connected to */
+    REGION_STATE_FAILED = 3, /* message says why */
 };
 
 #define REGION_MESSAGE_SIZE 512
 
 struct region_status {
-    _Atomic uint32_t state;     /* enum region_state */
-    _Atomic uint32_t heartbeat; /* goes up at least once a second while domr's main loop runs */
-    _Atomic uint32_t clients;   /* VNC clients connected and authenticated */
-    _Atomic uint32_t leds;      /* bit 0 Num, 1 Caps, 2 Scroll Lock: the last the guest has set */
+    _Atomic uint32_t state;      /* enum region_state */
+    _Atomic uint32_t heartbeat;  /* goes up at least once a second while domr's main loop runs */
+    _Atomic uint32_t clients;    /* VNC clients connected and authenticated */
+    _Atomic uint32_t leds;       /* bit 0 Num, 1 Caps, 2 Scroll Lock: the last the guest has set */
     _Atomic uint32_t write_back; /* 1 mapped write-back, 2 mapped in another way, 0 not known */
-    char address[128];          /* the addresses the console listens on, with DHCP also the lease */
+    char address[128]; /* the addresses the console listens on, with DHCP also the lease */
     char message[REGION_MESSAGE_SIZE]; /* NUL-terminated; for state FAILED the reason */
 };
 

@@ -35,7 +35,7 @@ struct ring {
 };
 
 enum ring_direction {
-    RING_TO_VM = 0,     /* Domain R -> user VM */
+    RING_TO_VM = 0,       /* Domain R -> user VM */
     RING_TO_DOMAIN_R = 1, /* user VM -> Domain R */
 };
 

@@ -7,8 +7,8 @@
  * The host writes pixels, then sets damage bits, then kicks. Domain R takes the bits (reads and
  * clears them in one step) and reads the pixels. A pixel that changes while it is read has its
  * damage set again afterwards, so the last picture is always right; a picture in between may mix
- * two moments, as on any screen. Damage is a bitmap with one bit for a tile of 16x16 pixels: setting
- * it is idempotent, it never overflows, and nothing in it has to be believed.
+ * two moments, as on any screen. Damage is a bitmap with one bit for a tile of 16x16 pixels:
+ * setting it is idempotent, it never overflows, and nothing in it has to be believed.
  *
  * Geometry and cursor change under a sequence number that is odd while the host writes. The reader
  * takes a copy and starts over when the number has moved.
@@ -21,8 +21,8 @@
 
 #include "region/region.h"
 
-#define SCREEN_TILE 16           /* pixels, both ways */
-#define SCREEN_MAX_WIDTH 8192    /* pixels */
+#define SCREEN_TILE 16        /* pixels, both ways */
+#define SCREEN_MAX_WIDTH 8192 /* pixels */
 #define SCREEN_MAX_HEIGHT 8192
 #define SCREEN_ROW_WORDS (SCREEN_MAX_WIDTH / SCREEN_TILE / 64)
 #define SCREEN_TILE_ROWS (SCREEN_MAX_HEIGHT / SCREEN_TILE)
@@ -30,18 +30,19 @@
 #define CURSOR_MAX_SIZE 256 /* pixels, both ways */
 
 struct screen_geometry {
-    uint32_t width;  /* pixels; 0 while there is no screen */
+    uint32_t width; /* pixels; 0 while there is no screen */
     uint32_t height;
 };
 
 struct screen_shared {
     _Atomic uint32_t sequence; /* odd while the host changes the geometry */
-    struct screen_geometry geometry;
+    _Atomic uint32_t width;    /* struct screen_geometry */
+    _Atomic uint32_t height;
     _Alignas(4096) _Atomic uint64_t damage[SCREEN_TILE_ROWS][SCREEN_ROW_WORDS];
 };
 
 struct cursor_shape {
-    uint32_t width;  /* pixels; 0: the guest has not defined a cursor */
+    uint32_t width; /* pixels; 0: the guest has not defined a cursor */
     uint32_t height;
     uint32_t hot_x;
     uint32_t hot_y;
@@ -50,8 +51,13 @@ struct cursor_shape {
 
 struct cursor_shared {
     _Atomic uint32_t sequence; /* odd while the host changes shape or pixels */
-    struct cursor_shape shape;
-    _Alignas(64) uint32_t pixels[CURSOR_MAX_SIZE * CURSOR_MAX_SIZE]; /* ARGB8888, straight alpha */
+    _Atomic uint32_t width;    /* struct cursor_shape */
+    _Atomic uint32_t height;
+    _Atomic uint32_t hot_x;
+    _Atomic uint32_t hot_y;
+    _Atomic uint32_t visible;
+    /* ARGB8888, straight alpha, without padding between lines */
+    _Alignas(64) _Atomic uint32_t pixels[CURSOR_MAX_SIZE * CURSOR_MAX_SIZE];
 };
 
 struct screen_rect {
@@ -91,7 +97,11 @@ int cursor_define(const struct region *region, const struct cursor_shape *shape,
 /* Domain R's side */
 
 /* screen_geometry() - a consistent copy of the geometry, bounded by what fits
- * @sequence: set to the number it belongs to
+ * @sequence: set to the number it belongs to; odd when the host was in the middle of a change for
+ *	as long as this function was willing to look: keep what you had, a kick follows
+ *
+ * Return: the geometry; 0x0 when there is no screen and when @sequence is odd. A reader that sees
+ * another sequence than last time takes the whole screen as damaged.
  */
 struct screen_geometry screen_geometry(const struct region *region, uint32_t *sequence);
 
@@ -99,7 +109,8 @@ struct screen_geometry screen_geometry(const struct region *region, uint32_t *se
 void *screen_pixels(const struct region *region);
 
 /* screen_take_damage() - clear the damage and tell it, rectangle by rectangle
- * @geometry: what the caller believes the size to be; rectangles are clipped to it
+ * @geometry: what the caller believes the size to be; rectangles are clipped to it, and damage
+ *	outside of it stays
  * @emit: called for each run of damaged tiles, top to bottom
  *
  * Return: how many tiles were damaged.
@@ -109,9 +120,12 @@ size_t screen_take_damage(const struct region *region, struct screen_geometry ge
 
 /* cursor_read() - a consistent copy of the cursor
  * @sequence: in: the number of the last copy; out: that of this one
- * @pixels: CURSOR_MAX_SIZE * CURSOR_MAX_SIZE pixels of room
+ * @shape: set with a return of true; a cursor out of bounds is told as empty, a hot spot outside
+ *	of it is moved inside
+ * @pixels: CURSOR_MAX_SIZE * CURSOR_MAX_SIZE pixels of room; undefined with a return of false
  *
- * Return: whether it has changed since @sequence and was copied.
+ * Return: whether it has changed since @sequence and was copied. False as well when the host was in
+ * the middle of a change all the time; a kick follows then.
  */
 bool cursor_read(const struct region *region, uint32_t *sequence, struct cursor_shape *shape,
                  uint32_t *pixels);

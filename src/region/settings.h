@@ -45,9 +45,10 @@ enum setting_key_modifier {
 };
 
 struct setting_key {
-    uint32_t keysym;    /* X11 keysym */
-    uint16_t code;      /* Linux evdev code, KEY_... */
-    uint16_t modifiers; /* enum setting_key_modifier: the modifiers that must be held, and CAPS, NUM */
+    uint32_t keysym; /* X11 keysym */
+    uint16_t code;   /* Linux evdev code, KEY_... */
+    uint16_t
+        modifiers; /* enum setting_key_modifier: the modifiers that must be held, and CAPS, NUM */
 };
 
 #endif
