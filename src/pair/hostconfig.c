@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * hostconfig.c - how this host is set up for D-MORE
+ */
+#include "pair/hostconfig.h"
+
+#include <gio/gio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "pair/ini.h"
+#include "pair/values.h"
+
+#define DEFAULT_FILE DMORE_SYSCONFDIR "/dmore/dmore.conf"
+#define DEFAULT_KEY DMORE_SYSCONFDIR "/dmore/key/keys.psk"
+#define DEFAULT_IMAGE DMORE_DATADIR "/dmore/image"
+#define DEFAULT_RUN_DIR "/run/dmore"
+
+#define MIN_BANDWIDTH (1u << 20) /* with less, no guest's memory ever gets across */
+#define MAX_BANDWIDTH ((guint64)1 << 50)
+
+gboolean host_port_parse(const char *text, char **host, guint16 *port, GError **error)
+{
+    g_autoptr(GSocketConnectable) address = g_network_address_parse(text, HOST_DEFAULT_PORT, NULL);
+
+    if (!address || *g_network_address_get_hostname(G_NETWORK_ADDRESS(address)) == '\0' ||
+        g_network_address_get_port(G_NETWORK_ADDRESS(address)) == 0)
+        return value_error(
+            error, "\"%s\" names no host; write HOST, HOST:PORT or [IPV6-ADDRESS]:PORT", text);
+    g_free(*host);
+    *host = g_strdup(g_network_address_get_hostname(G_NETWORK_ADDRESS(address)));
+    *port = g_network_address_get_port(G_NETWORK_ADDRESS(address));
+    return TRUE;
+}
+
+/* An address that this host can have. Loopback is one: two hosts may be two name spaces. */
+static gboolean check_own_address(const char *text, GError **error)
+{
+    g_autoptr(GInetAddress) address = g_inet_address_new_from_string(text);
+
+    if (!address)
+        return value_error(error,
+                           "\"%s\" is no numeric address; write this host's, as in "
+                           "\"10.0.0.1\" or \"fd00::1\"",
+                           text);
+    if (g_inet_address_get_is_any(address) || g_inet_address_get_is_multicast(address))
+        return value_error(error,
+                           "%s is not one address of this host; name the one that other "
+                           "hosts are to use",
+                           text);
+    return TRUE;
+}
+
+static gboolean set_listen(const IniContext *context, const char *value, GError **error)
+{
+    HostConfig *config = context->target;
+
+    return host_port_parse(value, &config->listen_address, &config->listen_port, error) &&
+           check_own_address(config->listen_address, error);
+}
+
+static gboolean set_migration_address(const IniContext *context, const char *value, GError **error)
+{
+    HostConfig *config = context->target;
+
+    if (!check_own_address(value, error))
+        return FALSE;
+    config->migration_address = g_strdup(value);
+    return TRUE;
+}
+
+static gboolean set_bandwidth(const IniContext *context, const char *value, GError **error)
+{
+    HostConfig *config = context->target;
+
+    return value_size(value, MIN_BANDWIDTH, MAX_BANDWIDTH, &config->bandwidth, error);
+}
+
+static gboolean set_key(const IniContext *context, const char *value, GError **error)
+{
+    HostConfig *config = context->target;
+
+    return value_path(value, context->directory, &config->key, error);
+}
+
+static gboolean set_image(const IniContext *context, const char *value, GError **error)
+{
+    HostConfig *config = context->target;
+
+    return value_path(value, context->directory, &config->image, error);
+}
+
+static gboolean set_run_dir(const IniContext *context, const char *value, GError **error)
+{
+    HostConfig *config = context->target;
+
+    return value_path(value, context->directory, &config->run_dir, error);
+}
+
+static gboolean set_qemu(const IniContext *context, const char *value, GError **error)
+{
+    HostConfig *config = context->target;
+
+    if (strchr(value, '/'))
+        return value_path(value, context->directory, &config->qemu, error);
+    config->qemu = g_strdup(value);
+    return TRUE;
+}
+
+static const IniKey keys[] = {
+    {"host", "listen", set_listen, FALSE},
+    {"host", "migration-address", set_migration_address, FALSE},
+    {"host", "bandwidth", set_bandwidth, FALSE},
+    {"host", "key", set_key, FALSE},
+    {"host", "image", set_image, FALSE},
+    {"host", "run-dir", set_run_dir, FALSE},
+    {"host", "qemu", set_qemu, FALSE},
+};
+
+static gboolean read_file(HostConfig *config, GError **error)
+{
+    g_autofree char *directory = g_path_get_dirname(config->path);
+    gsize length = 0;
+    g_autofree char *text = ini_load(config->path, &length, error);
+    IniContext context = {config, directory};
+    int lines[G_N_ELEMENTS(keys)];
+
+    return text &&
+           ini_parse(text, length, config->path, keys, G_N_ELEMENTS(keys), &context, lines, error);
+}
+
+HostConfig *host_config_load(const char *path, GError **error)
+{
+    g_autoptr(HostConfig) config = g_new0(HostConfig, 1);
+
+    if (!path)
+        path = g_getenv(HOST_CONFIG_ENVIRONMENT);
+    if (!path && g_file_test(DEFAULT_FILE, G_FILE_TEST_EXISTS))
+        path = DEFAULT_FILE;
+    config->path = path ? g_canonicalize_filename(path, NULL) : NULL;
+    config->listen_port = HOST_DEFAULT_PORT;
+    config->bandwidth = HOST_UNLIMITED_BANDWIDTH;
+    if (config->path && !read_file(config, error))
+        return NULL;
+
+    if (!config->migration_address)
+        config->migration_address = g_strdup(config->listen_address);
+    if (!config->key)
+        config->key = g_strdup(DEFAULT_KEY);
+    if (!config->image)
+        config->image = g_strdup(DEFAULT_IMAGE);
+    if (!config->run_dir)
+        config->run_dir = g_strdup(DEFAULT_RUN_DIR);
+    config->key_dir = g_path_get_dirname(config->key);
+    return g_steal_pointer(&config);
+}
+
+void host_config_free(HostConfig *config)
+{
+    g_free(config->path);
+    g_free(config->listen_address);
+    g_free(config->migration_address);
+    g_free(config->key);
+    g_free(config->key_dir);
+    g_free(config->image);
+    g_free(config->run_dir);
+    g_free(config->qemu);
+    g_free(config);
+}
