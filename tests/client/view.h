@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * view.h - a connection to a VNC server and the picture that has come through it
+ *
+ * A thread of its own reads from the server, so that what the client sends never waits for a server
+ * that is silent in the middle of an update. All functions are for the main thread; the callbacks
+ * come in the main context.
+ */
+#ifndef DMORE_TESTS_CLIENT_VIEW_H
+#define DMORE_TESTS_CLIENT_VIEW_H
+
+#include "keys.h"
+
+typedef struct View View;
+
+typedef struct {
+    const char *host;
+    int port;
+    const char *encodings; /* names, by preference: "tight zrle raw" */
+    const char *user;      /* (nullable) */
+    const char *password;  /* (nullable): none to give */
+    const char
+        *authority;    /* (nullable): PEM file with what the server's certificate is checked by */
+    gboolean lossy;    /* accept JPEG */
+    gboolean extended; /* send physical keys with keysyms when the server takes them */
+} ViewOptions;
+
+typedef struct {
+    /* The picture has changed; @now in us (monotonic clock), when the update had been read. */
+    void (*changed)(gint64 now, gpointer data);
+    void (*resized)(int width, int height, gpointer data);
+    void (*leds)(int state, gpointer data); /* bit 0 Scroll, 1 Num, 2 Caps */
+    void (*named)(const char *name, gpointer data);
+    void (*cut_text)(const char *text, gpointer data);
+    void (*lost)(const char *why, gpointer data); /* once, and the last one */
+} ViewEvents;
+
+typedef struct {
+    guint64 updates;    /* framebuffer updates */
+    guint64 changes;    /* updates that changed a pixel */
+    guint64 bytes;      /* received on the wire */
+    gint64 longest_gap; /* us between two changes, the time since the last one included */
+} ViewStatistics;
+
+/* view_connect() - connect, authenticate, ask for the first picture; blocks
+ * Return: NULL with what libvncclient said last.
+ */
+View *view_connect(const ViewOptions *options, const ViewEvents *events, gpointer data,
+                   GError **error);
+
+/* view_close() - end the connection */
+void view_close(View *view);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(View, view_close)
+
+/* The sending functions return FALSE when the connection is broken. */
+gboolean view_key(View *view, const KeyEvent *event);
+gboolean view_pointer(View *view, int x, int y, int buttons);
+gboolean view_cut_text(View *view, const char *text);
+
+/* view_refresh() - ask for all of the picture again */
+gboolean view_refresh(View *view);
+
+const char *view_name(View *view);
+void view_size(View *view, int *width, int *height);
+int view_local_port(View *view);
+gboolean view_takes_extended_keys(View *view);
+
+/* view_snapshot() - the picture between two updates as a binary PPM file */
+GBytes *view_snapshot(View *view);
+
+/* view_statistics() - since the connection, or since they were last reset */
+void view_statistics(View *view, gboolean reset, ViewStatistics *statistics);
+
+#endif
