@@ -4,7 +4,7 @@
  */
 #include "pair/config.h"
 
-#include <string.h>
+#include "pair/values.h"
 
 static void put(GString *text, const char *key, const char *value)
 {
@@ -12,10 +12,11 @@ static void put(GString *text, const char *key, const char *value)
         g_string_append_printf(text, "%s = %s\n", key, value);
 }
 
-/* Sizes are written in whole kilobytes: every size that can be read is a multiple of one. */
 static void put_size(GString *text, const char *key, guint64 bytes)
 {
-    g_string_append_printf(text, "%s = %" G_GUINT64_FORMAT "K\n", key, bytes / 1024);
+    g_autofree char *size = value_size_text(bytes);
+
+    put(text, key, size);
 }
 
 static void put_disk(GString *text, const DiskSpec *disk)

@@ -20,7 +20,6 @@ typedef struct {
     gsize n_keys;
     const IniContext *context;
     int *lines;
-    GHashTable *sections; /* name to line of those seen */
 } Parser;
 
 gboolean ini_error(GError **error, const char *origin, int line, const char *format, ...)
@@ -99,13 +98,15 @@ static gboolean enter_section(Parser *parser, char *line, GError **error)
                          "there is no section [%s]; the sections are %s", name, allowed);
     }
 
-    int before = GPOINTER_TO_INT(g_hash_table_lookup(parser->sections, parser->section));
-
-    if (before)
-        return ini_error(error, parser->origin, parser->line,
-                         "section [%s] has begun at line %d already; write its keys there",
-                         parser->section, before);
-    g_hash_table_insert(parser->sections, (gpointer)parser->section, GINT_TO_POINTER(parser->line));
+    for (gsize i = 0; i < parser->n_keys; i++) {
+        if (strcmp(parser->keys[i].section, parser->section) != 0)
+            continue;
+        if (parser->lines[i] != 0)
+            return ini_error(error, parser->origin, parser->line,
+                             "section [%s] has begun before; write its keys together",
+                             parser->section);
+        parser->lines[i] = -parser->line;
+    }
     return TRUE;
 }
 
@@ -113,7 +114,7 @@ static gboolean take_value(Parser *parser, gsize i, const char *value, GError **
 {
     const IniKey *key = &parser->keys[i];
 
-    if (parser->lines[i] && !key->repeatable)
+    if (parser->lines[i] > 0 && !key->repeatable)
         return ini_error(error, parser->origin, parser->line,
                          "%s is set at line %d already; it may be set once", key->name,
                          parser->lines[i]);
@@ -160,7 +161,6 @@ static gboolean take_key(Parser *parser, char *line, GError **error)
 gboolean ini_parse(const char *text, gsize length, const char *origin, const IniKey *keys,
                    gsize n_keys, const IniContext *context, int *lines, GError **error)
 {
-    g_autoptr(GHashTable) sections = g_hash_table_new(g_str_hash, g_str_equal);
     g_auto(GStrv) all = NULL;
     g_autofree char *copy = NULL;
     const char *bad = NULL;
@@ -170,7 +170,6 @@ gboolean ini_parse(const char *text, gsize length, const char *origin, const Ini
         .n_keys = n_keys,
         .context = context,
         .lines = lines,
-        .sections = sections,
     };
 
     memset(lines, 0, n_keys * sizeof(*lines));

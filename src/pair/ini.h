@@ -35,7 +35,8 @@ typedef struct {
  * @text: @length bytes, UTF-8
  * @origin: where the text is from, for messages: a file name
  * @keys: the keys that are allowed, @n_keys of them, those of a section together
- * @lines: set to the line, from 1, at which each key stands last; 0: it is absent
+ * @lines: set to the line, from 1, at which each key stands last; when it is absent, to minus the
+ *	   line of its section, or to 0 when that is absent, too
  *
  * Return: FALSE with DMORE_ERROR_USAGE, "origin:line: sentence".
  */

@@ -57,16 +57,29 @@ static const struct {
     {KEY_CLASS_RARE, SETTING_KEY_SHIFT},
 };
 
-/* Modifiers a client's keyboard may have while the layout gives their key another name. Taken only
- * where the layout leaves the keysym open. */
+/* Keys a client's keyboard may have while the layout gives them another name. Taken only where the
+ * layout leaves the keysym open. */
 static const struct setting_key substitutes[] = {
     {XKB_KEY_ISO_Level3_Shift, KEY_RIGHTALT, 0},
     {XKB_KEY_Mode_switch, KEY_RIGHTALT, 0},
     {XKB_KEY_Alt_R, KEY_RIGHTALT, 0},
+    {XKB_KEY_Meta_L, KEY_LEFTALT, 0},
     {XKB_KEY_Meta_R, KEY_RIGHTALT, 0},
     {XKB_KEY_Super_L, KEY_LEFTMETA, 0},
     {XKB_KEY_Super_R, KEY_RIGHTMETA, 0},
     {XKB_KEY_Sys_Req, KEY_SYSRQ, 0},
+    {XKB_KEY_F13, KEY_F13, 0},
+    {XKB_KEY_F14, KEY_F14, 0},
+    {XKB_KEY_F15, KEY_F15, 0},
+    {XKB_KEY_F16, KEY_F16, 0},
+    {XKB_KEY_F17, KEY_F17, 0},
+    {XKB_KEY_F18, KEY_F18, 0},
+    {XKB_KEY_F19, KEY_F19, 0},
+    {XKB_KEY_F20, KEY_F20, 0},
+    {XKB_KEY_F21, KEY_F21, 0},
+    {XKB_KEY_F22, KEY_F22, 0},
+    {XKB_KEY_F23, KEY_F23, 0},
+    {XKB_KEY_F24, KEY_F24, 0},
 };
 
 static enum key_class class_of(int code)
@@ -99,6 +112,16 @@ static void tap(XkbState *state, int code)
     xkb_state_update_key(state, code + EVDEV_OFFSET, XKB_KEY_UP);
 }
 
+/* Not by its key: on some layouts, "jp" for one, that has another meaning. */
+static void lock_caps(XkbKeymap *keymap, XkbState *state)
+{
+    xkb_mod_index_t caps = xkb_keymap_mod_get_index(keymap, XKB_MOD_NAME_CAPS);
+
+    xkb_state_update_mask(state, xkb_state_serialize_mods(state, XKB_STATE_MODS_DEPRESSED), 0,
+                          xkb_state_serialize_mods(state, XKB_STATE_MODS_LOCKED) | 1u << caps, 0, 0,
+                          0);
+}
+
 /* A keyboard on which @held modifiers are held; CAPS, NUM: with that lock on. */
 static XkbState *hold(XkbKeymap *keymap, int held)
 {
@@ -106,12 +129,12 @@ static XkbState *hold(XkbKeymap *keymap, int held)
 
     if (held & SETTING_KEY_NUM)
         tap(state, KEY_NUMLOCK);
-    if (held & SETTING_KEY_CAPS)
-        tap(state, KEY_CAPSLOCK);
     if (held & SETTING_KEY_ALTGR)
         press(state, KEY_RIGHTALT);
     if (held & SETTING_KEY_SHIFT)
         press(state, KEY_LEFTSHIFT);
+    if (held & SETTING_KEY_CAPS)
+        lock_caps(keymap, state);
     return state;
 }
 
@@ -138,6 +161,8 @@ static void add_pass(GArray *table, GHashTable *known, XkbKeymap *keymap, enum k
         xkb_keysym_t keysym = keysym_of(plain, code);
         int modifiers = held;
 
+        if (held && keysym >= XKB_KEY_Meta_L && keysym <= XKB_KEY_Hyper_R)
+            continue; /* a modifier that needs another one would hold that one, too */
         if (class_of(code) != class || ((held & SETTING_KEY_NUM) && !is_keypad(code)))
             continue;
         if (keysym_of(caps, code) != keysym && keysym_of(caps, code) == keysym_of(shift, code))

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_ether.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -21,6 +22,8 @@
 #include <unistd.h>
 
 #include "base/error.h"
+
+#define TAP_MAX_MTU (65535 - ETH_HLEN) /* drivers/net/tun.c */
 
 typedef int Fd;
 static void fd_clear(Fd *fd)
@@ -91,7 +94,7 @@ static gboolean plug(const char *bridge, const char *mac, const char *tap, GErro
     if (ioctl(control, SIOCGIFMTU, &target) < 0)
         return fail(error, "find the bridge", bridge,
                     "; \"ip link add NAME type bridge\" makes one") == 0;
-    port.ifr_mtu = target.ifr_mtu;
+    port.ifr_mtu = MIN(target.ifr_mtu, TAP_MAX_MTU);
     if (ioctl(control, SIOCSIFMTU, &port) < 0)
         return fail(error, "set the MTU of", tap, "") == 0;
 

@@ -21,17 +21,14 @@ gboolean value_error(GError **error, const char *format, ...)
     return FALSE;
 }
 
-static char *size_text(guint64 bytes)
+char *value_size_text(guint64 bytes)
 {
     static const char units[] = "KMGT";
-    int unit = -1;
+    int unit = 0;
 
-    while (unit < 3 && bytes >= 1024 && bytes % 1024 == 0) {
-        bytes /= 1024;
+    for (bytes /= 1024; unit < 3 && bytes >= 1024 && bytes % 1024 == 0; bytes /= 1024)
         unit++;
-    }
-    return unit < 0 ? g_strdup_printf("%" G_GUINT64_FORMAT, bytes)
-                    : g_strdup_printf("%" G_GUINT64_FORMAT "%c", bytes, units[unit]);
+    return g_strdup_printf("%" G_GUINT64_FORMAT "%c", bytes, units[unit]);
 }
 
 gboolean value_size(const char *value, guint64 min, guint64 max, guint64 *result, GError **error)
@@ -39,8 +36,8 @@ gboolean value_size(const char *value, guint64 min, guint64 max, guint64 *result
     static const char units[] = "KMGT";
     gsize digits = strspn(value, "0123456789");
     const char *unit = value[digits] ? strchr(units, g_ascii_toupper(value[digits])) : NULL;
-    g_autofree char *least = size_text(min);
-    g_autofree char *most = size_text(max);
+    g_autofree char *least = value_size_text(min);
+    g_autofree char *most = value_size_text(max);
     guint64 number = 0;
     guint64 factor = 0;
 

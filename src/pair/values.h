@@ -19,6 +19,11 @@ gboolean value_error(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3
  */
 gboolean value_size(const char *value, guint64 min, guint64 max, guint64 *result, GError **error);
 
+/* value_size_text() - @bytes in the form that value_size() takes, in the largest unit that fits
+ * @bytes: a multiple of 1024
+ */
+char *value_size_text(guint64 bytes);
+
 /* value_integer() - a decimal number from @min to @max */
 gboolean value_integer(const char *value, gint64 min, gint64 max, gint64 *result, GError **error);
 
