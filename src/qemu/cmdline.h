@@ -20,8 +20,8 @@ typedef struct {
     const char *accelerator;   /* "kvm", "tcg" */
     const char *monitor_extra; /* (nullable): path of a second monitor, for the operator */
     const char *machine;       /* (nullable): versioned machine type; NULL: the newest q35 */
-    const char *cpu; /* (nullable): a named model; NULL: one that both accelerators know */
-    guint64 memory;  /* bytes */
+    const char *cpu;           /* (nullable): a named model; NULL: PROBE_DEFAULT_CPU */
+    guint64 memory;            /* bytes */
     int cpus;
     const char *uuid;
     int network_fd; /* tap, or -1 for none */

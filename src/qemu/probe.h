@@ -7,6 +7,10 @@
 
 #include <glib.h>
 
+/* The default CPU model: the newest that software emulation has all of, so that both accelerators
+ * provide it and a VM can move between unlike hosts. Never "host". */
+#define PROBE_DEFAULT_CPU "Westmere"
+
 typedef struct {
     char *binary;  /* absolute path */
     char *version; /* "10.0.2" */

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cmdline.c - QEMU command lines for the two VMs of a pair
+ *
+ * A migration needs the same devices at the same places on both sides. Places are given by the
+ * order of the arguments, so nothing here may depend on the host: the one exception, the cache mode
+ * of the disks, is not visible to the guest.
+ *
+ * Specification of the options: the manual page qemu-system-x86_64(1), "-device TYPE,help".
+ */
+#include "qemu/cmdline.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "qemu/vm.h"
+
+/* Where Domain R finds the region: QEMU puts the first memory device of a machine with less than
+ * 2 GB of RAM at 4 GB. */
+#define REGION_ADDRESS "0x100000000"
+
+#define KICK_PORT "org.dmore.kick"
+
+/* add() - one option and its value */
+static void add(GPtrArray *arguments, const char *option, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+
+static void add(GPtrArray *arguments, const char *option, const char *format, ...)
+{
+    va_list values;
+
+    g_ptr_array_add(arguments, g_strdup(option));
+    va_start(values, format);
+    g_ptr_array_add(arguments, g_strdup_vprintf(format, values));
+    va_end(values);
+}
+
+/* escape() - a text as a value inside of an option, where a comma ends a value */
+static char *escape(const char *text)
+{
+    g_auto(GStrv) parts = g_strsplit(text, ",", -1);
+
+    return g_strjoinv(",,", parts);
+}
+
+static void add_socket(GPtrArray *arguments, const char *id, const char *path)
+{
+    g_autofree char *escaped = escape(path);
+
+    add(arguments, "-chardev", "socket,id=%s,path=%s,server=on,wait=off", id, escaped);
+}
+
+static void add_monitors(GPtrArray *arguments, const VmSpec *spec)
+{
+    add(arguments, "-chardev", "socket,id=monitor,fd=%d,server=on,wait=off", VM_MONITOR_FD);
+    add(arguments, "-mon", "chardev=monitor,mode=control");
+    if (spec->monitor_extra != NULL) {
+        add_socket(arguments, "monitor-extra", spec->monitor_extra);
+        add(arguments, "-mon", "chardev=monitor-extra,mode=control");
+    }
+}
+
+/* begin_vm() - what both VMs have alike
+ * @machine_options: further properties of the machine, each with a comma before it
+ * @memory_options: further properties of the memory, likewise
+ */
+static GPtrArray *begin_vm(const Probe *probe, const VmSpec *spec, const char *machine_options,
+                           const char *memory_options)
+{
+    GPtrArray *arguments = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *name = escape(spec->name);
+
+    g_ptr_array_add(arguments, g_strdup(probe->binary));
+    add(arguments, "-name", "guest=%s,debug-threads=on", name);
+    add(arguments, "-uuid", "%s", spec->uuid);
+    add(arguments, "-msg", "timestamp=on");
+    add(arguments, "-sandbox",
+        "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+    g_ptr_array_add(arguments, g_strdup("-no-user-config"));
+    g_ptr_array_add(arguments, g_strdup("-nodefaults"));
+
+    /* The VM's memory has to be the first object: QEMU 10.0 with TCG corrupts a guest in a live
+     * migration when its memory is not the first in the space of all memory. */
+    add(arguments, "-object", "memory-backend-ram,id=ram,size=%" G_GUINT64_FORMAT, spec->memory);
+    add(arguments, "-machine", "%s,memory-backend=ram%s",
+        spec->machine != NULL ? spec->machine : "q35", machine_options);
+    add(arguments, "-accel", "%s", spec->accelerator);
+    add(arguments, "-cpu", "%s", spec->cpu != NULL ? spec->cpu : PROBE_DEFAULT_CPU);
+    add(arguments, "-smp", "%d", spec->cpus);
+    add(arguments, "-m", "size=%" G_GUINT64_FORMAT "K%s", spec->memory / 1024, memory_options);
+
+    /* A guest that ends stays in its process, so that we can tell how it ended. */
+    add(arguments, "-action", "shutdown=pause,panic=pause");
+    g_ptr_array_add(arguments, g_strdup("-S"));
+    if (spec->incoming)
+        add(arguments, "-incoming", "defer");
+    add_monitors(arguments, spec);
+    return arguments;
+}
+
+static void add_network(GPtrArray *arguments, const VmSpec *spec, const char *model)
+{
+    if (spec->network_fd < 0)
+        return;
+    add(arguments, "-netdev", "tap,id=network,fd=%d,vhost=off", spec->network_fd);
+    add(arguments, "-device", "%s,netdev=network,mac=%s", model, spec->mac);
+}
+
+static char **end_vm(GPtrArray *arguments)
+{
+    g_ptr_array_add(arguments, NULL);
+    return (char **)g_ptr_array_free(arguments, FALSE);
+}
+
+/* The user VM */
+
+/* supports_direct() - whether a file can be read past the page cache
+ *
+ * That is the safe way on storage that two hosts share. Where it does not work (tmpfs, some FUSE
+ * file systems) QEMU drops what is cached when the VM arrives, which is enough for a file system
+ * that keeps its hosts coherent.
+ */
+static gboolean supports_direct(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+
+    if (fd < 0) {
+        if (errno == EINVAL)
+            g_message("%s is used through the page cache: its file system has no direct I/O", path);
+        return FALSE;
+    }
+    close(fd);
+    return TRUE;
+}
+
+static void add_image(GPtrArray *arguments, const char *node, const char *path, const char *format,
+                      gboolean read_only)
+{
+    g_autofree char *escaped = escape(path);
+    const char *direct = supports_direct(path) ? "on" : "off";
+    const char *only = read_only ? "on" : "off";
+
+    add(arguments, "-blockdev",
+        "driver=file,node-name=%s-file,filename=%s,read-only=%s,cache.direct=%s", node, escaped,
+        only, direct);
+    add(arguments, "-blockdev", "driver=%s,node-name=%s,file=%s-file,read-only=%s,cache.direct=%s",
+        format, node, node, only, direct);
+}
+
+static const char *disk_device(const char *interface)
+{
+    if (strcmp(interface, "ide") == 0)
+        return "ide-hd";
+    if (strcmp(interface, "scsi") == 0)
+        return "scsi-hd,bus=scsi.0";
+    return "virtio-blk-pci";
+}
+
+static void add_disks(GPtrArray *arguments, const UserVmSpec *spec)
+{
+    gboolean scsi = FALSE;
+
+    for (gsize i = 0; i < spec->n_disks; i++)
+        scsi = scsi || strcmp(spec->disks[i].interface, "scsi") == 0;
+    if (scsi)
+        add(arguments, "-device", "virtio-scsi-pci,id=scsi");
+
+    for (gsize i = 0; i < spec->n_disks; i++) {
+        const DiskSpec *disk = &spec->disks[i];
+        g_autofree char *node = g_strdup_printf("disk%" G_GSIZE_FORMAT, i);
+
+        add_image(arguments, node, disk->path, disk->format, disk->read_only);
+        add(arguments, "-device", "%s,drive=%s,id=%s-device", disk_device(disk->interface), node,
+            node);
+    }
+    if (spec->cdrom != NULL) {
+        add_image(arguments, "cdrom", spec->cdrom, "raw", TRUE);
+        add(arguments, "-device", "ide-cd,drive=cdrom,id=cdrom-device");
+    }
+}
+
+/* add_streams() - keyboard and pointer: USB devices that live at the other end of a socket */
+static void add_streams(GPtrArray *arguments, const UserVmSpec *spec)
+{
+    static const char *const names[] = {"keyboard", "pointer"};
+
+    add(arguments, "-device", "qemu-xhci,id=usb");
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        add(arguments, "-chardev", "socket,id=%s,fd=%d", names[i], spec->stream_fds[i]);
+        add(arguments, "-device", "usb-redir,id=%s-device,chardev=%s,bus=usb.0,port=%u", names[i],
+            names[i], i + 1);
+    }
+}
+
+char **cmdline_user_vm(const Probe *probe, const UserVmSpec *spec)
+{
+    GPtrArray *arguments = begin_vm(probe, &spec->vm, "", "");
+
+    add(arguments, "-display", "dbus,p2p=yes");
+    add(arguments, "-device", "%s,id=video",
+        strcmp(spec->display, "std") == 0 ? "VGA" : "virtio-vga");
+    add_streams(arguments, spec);
+    add_disks(arguments, spec);
+    add_network(arguments, &spec->vm, spec->nic);
+    if (spec->kernel != NULL)
+        add(arguments, "-kernel", "%s", spec->kernel);
+    if (spec->initrd != NULL)
+        add(arguments, "-initrd", "%s", spec->initrd);
+    if (spec->append != NULL)
+        add(arguments, "-append", "%s", spec->append);
+    if (spec->boot != NULL)
+        add(arguments, "-boot", "order=%s", spec->boot);
+    for (gsize i = 0; spec->extra != NULL && spec->extra[i] != NULL; i++)
+        g_ptr_array_add(arguments, g_strdup(spec->extra[i]));
+    return end_vm(arguments);
+}
+
+/* Domain R */
+
+char **cmdline_domain_r(const Probe *probe, const DomainRSpec *spec)
+{
+    g_autofree char *memory_options = g_strdup_printf(",slots=1,maxmem=%" G_GUINT64_FORMAT "K",
+                                                      (spec->vm.memory + spec->region_size) / 1024);
+    g_autofree char *region = escape(spec->region);
+    g_autofree char *console = escape(spec->console_log);
+    GPtrArray *arguments =
+        begin_vm(probe, &spec->vm, ",nvdimm=on,smm=off,usb=off,sata=off", memory_options);
+
+    add(arguments, "-display", "none");
+    add(arguments, "-object",
+        "memory-backend-file,id=region,mem-path=%s,size=%" G_GUINT64_FORMAT ",share=on", region,
+        spec->region_size);
+    add(arguments, "-device", "nvdimm,id=region-device,memdev=region");
+    add(arguments, "-chardev", "file,id=console,path=%s,append=on", console);
+    add(arguments, "-serial", "chardev:console");
+    add(arguments, "-device", "virtio-serial-pci,id=serial");
+    add_socket(arguments, "kick", spec->kick);
+    add(arguments, "-device", "virtserialport,bus=serial.0,chardev=kick,name=" KICK_PORT);
+    /* Keys are made soon after the start; the CPU model has no instruction for random numbers. */
+    add(arguments, "-device", "virtio-rng-pci");
+    add_network(arguments, &spec->vm, "virtio-net-pci,romfile=");
+    add(arguments, "-kernel", "%s", spec->kernel);
+    add(arguments, "-initrd", "%s", spec->initrd);
+    add(arguments, "-append",
+        "console=ttyS0 quiet panic=-1 swiotlb=512 dmore.region=" REGION_ADDRESS
+        ",0x%" G_GINT64_MODIFIER "x",
+        spec->region_size);
+    return end_vm(arguments);
+}
+
+/* Machine types */
+
+/* alias_target() - "pc-q35-10.0" from "... (alias of pc-q35-10.0)"; NULL when @line has none */
+static char *alias_target(const char *line)
+{
+    static const char mark[] = "(alias of ";
+    const char *start = strstr(line, mark);
+
+    if (start == NULL)
+        return NULL;
+    start += strlen(mark);
+    return g_strndup(start, strcspn(start, ")"));
+}
+
+/* find_machine() - look up @machine in the output of "-machine help", a line a type: the name,
+ * white space, the description
+ */
+static char *find_machine(const char *list, const char *machine)
+{
+    g_auto(GStrv) lines = g_strsplit(list, "\n", -1);
+    gsize length = strlen(machine);
+
+    for (char **line = lines; *line != NULL; line++) {
+        if (strncmp(*line, machine, length) == 0 && g_ascii_isspace((*line)[length])) {
+            char *target = alias_target(*line);
+
+            return target != NULL ? target : g_strdup(machine);
+        }
+    }
+    return NULL;
+}
+
+char *cmdline_machine(const Probe *probe, const char *machine, GError **error)
+{
+    const char *arguments[] = {probe->binary, "-machine", "help", NULL};
+    g_autofree char *list = NULL;
+    g_autoptr(GError) reason = NULL;
+    int status;
+
+    if (!g_spawn_sync(NULL, (char **)arguments, NULL, G_SPAWN_DEFAULT, NULL, NULL, &list, NULL,
+                      &status, &reason) ||
+        !g_spawn_check_wait_status(status, &reason)) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "%s does not tell its machine types: %s",
+                    probe->binary, reason->message);
+        return NULL;
+    }
+
+    char *found = find_machine(list, machine);
+
+    if (found == NULL)
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_USAGE,
+                    "QEMU %s has no machine type '%s' (%s -machine help lists them)",
+                    probe->version, machine, probe->binary);
+    return found;
+}

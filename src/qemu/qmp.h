@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * qmp.h - a client of QEMU's monitor protocol
+ *
+ * Commands are answered in the order they are sent in; events come in between. Specification:
+ * QEMU's docs/interop/qmp-spec.rst, commands in its QMP reference manual.
+ */
+#ifndef DMORE_QEMU_QMP_H
+#define DMORE_QEMU_QMP_H
+
+#include <gio/gio.h>
+#include <json-glib/json-glib.h>
+
+typedef struct Qmp Qmp;
+
+typedef struct {
+    /* @arguments is borrowed for the call, and never NULL. */
+    void (*event)(const char *name, JsonObject *arguments, gpointer data);
+    /* Called once, when QEMU has gone or broken the protocol. */
+    void (*closed)(const GError *error, gpointer data);
+} QmpEvents;
+
+/* @result: what the command returns; NULL when it failed with @error. Both are borrowed. */
+typedef void (*QmpReply)(JsonNode *result, const GError *error, gpointer data);
+
+/* qmp_new() - talk over @fd, a connected stream socket, which is taken over
+ * @name: of the VM, for messages; copied
+ */
+Qmp *qmp_new(const char *name, int fd, const QmpEvents *events, gpointer data);
+
+/* qmp_free() - replies that are still awaited do not come any more */
+void qmp_free(Qmp *qmp);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Qmp, qmp_free)
+
+/* qmp_ready() - whether QEMU has greeted and accepted us; commands may be sent before, too */
+gboolean qmp_ready(const Qmp *qmp);
+
+/* qmp_closed() - why there is no connection any more; NULL while there is one */
+const GError *qmp_closed(const Qmp *qmp);
+
+/* qmp_version() - "10.0.2"; NULL before the greeting */
+const char *qmp_version(const Qmp *qmp);
+
+/* qmp_send() - send a command, do not wait
+ * @arguments: (nullable): a dictionary; a floating reference is taken over
+ * @pass_fd: a descriptor to send along, which stays the caller's; or -1
+ * @reply: (nullable): called from the main context, or at once when there is no connection
+ *
+ * Return: the command's number, for qmp_forget().
+ */
+gint64 qmp_send(Qmp *qmp, const char *command, GVariant *arguments, int pass_fd, QmpReply reply,
+                gpointer data);
+
+/* qmp_forget() - the reply to a command is not called any more */
+void qmp_forget(Qmp *qmp, gint64 number);
+
+/* qmp_execute() - send a command and await its reply; arguments as for qmp_send()
+ *
+ * Return: what the command returns, free with json_node_unref(); or NULL with
+ * DMORE_ERROR_FAILED when QEMU refuses the command or goes away, _TIMEOUT when it does not answer.
+ */
+JsonNode *qmp_execute(Qmp *qmp, const char *command, GVariant *arguments, int pass_fd,
+                      GError **error);
+
+/* qmp_do() - qmp_execute() for a command that returns nothing of interest */
+gboolean qmp_do(Qmp *qmp, const char *command, GVariant *arguments, GError **error);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vm-internal.h - what the files of vm.h share among each other
+ */
+#ifndef DMORE_QEMU_VM_INTERNAL_H
+#define DMORE_QEMU_VM_INTERNAL_H
+
+#include "qemu/qmp.h"
+#include "qemu/vm.h"
+#include "qemu/vm-process.h"
+
+struct Vm {
+    char *name;
+    char *log;         /* path */
+    goffset log_start; /* where this process's part of the log begins */
+    VmProcess *process;
+    Qmp *qmp;
+    const VmEvents *events;
+    gpointer data;
+    VmState state;
+    VmMigrationState migration; /* as last heard of */
+    char *detail;               /* why the state is going to change, from the last event */
+    gboolean commanding;        /* vm_pause() or vm_resume() is under way */
+    gboolean ending;            /* vm_kill() is under way */
+};
+
+/* vm_refresh() - ask for the state now */
+gboolean vm_refresh(Vm *vm, GError **error);
+
+/* vm_migration_parse() - QEMU's word for the state of a migration */
+VmMigrationState vm_migration_parse(const char *status);
+
+#endif

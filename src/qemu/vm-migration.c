@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vm-migration.c - a VM's live migration, held until the VM is paused
+ *
+ * Theory of operation
+ *
+ * QEMU ends the pre-copy by itself as soon as little enough is left to be sent. What keeps it from
+ * doing so here is the capability switchover-ack, set on the source only: the source then waits for
+ * the destination to acknowledge that it is ready, and a destination without the capability never
+ * does. There is no race in it: however small the remainder gets, the guest runs on. QEMU drops the
+ * condition once the VM is stopped, so vm_pause() is the one thing that brings the migration on,
+ * within milliseconds, to pre-switchover (pause-before-switchover), where it waits again.
+ *
+ * While it is held it looks for dirty pages as fast as it can; a low bandwidth makes it idle.
+ *
+ * The downtime limit decides how much may be left when the VM stops. It is set so high that no
+ * remainder is too much: what is left is sent without a bandwidth limit after
+ * vm_migration_continue(), which is the fastest way when the VM is stopped anyway.
+ */
+#include "qemu/vm-internal.h"
+
+#include <string.h>
+
+#include "base/await.h"
+#include "base/error.h"
+#include "base/json.h"
+
+#define DOWNTIME_LIMIT_MS 300000
+#define BANDWIDTH_MIN 4096 /* bytes a second; QEMU takes less than 10 for no limit at all */
+
+/* The first answer of the destination: connection and TLS handshake. */
+#define SETUP_TIMEOUT_MS 30000
+#define CANCEL_TIMEOUT_MS 30000
+
+#define TLS_OBJECT "dmore-migration-tls"
+#define TLS_USER "dmore" /* the name before the colon in keys.psk */
+
+/* State */
+
+static const struct {
+    const char *status; /* QEMU's MigrationStatus */
+    VmMigrationState state;
+} statuses[] = {
+    {"none", VM_MIGRATION_NONE},
+    {"setup", VM_MIGRATION_SETUP},
+    {"active", VM_MIGRATION_ACTIVE},
+    {"pre-switchover", VM_MIGRATION_SWITCHOVER},
+    {"device", VM_MIGRATION_DEVICE},
+    {"completed", VM_MIGRATION_COMPLETED},
+    {"cancelling", VM_MIGRATION_CANCELLING},
+    {"cancelled", VM_MIGRATION_CANCELLED},
+    {"failed", VM_MIGRATION_FAILED},
+};
+
+VmMigrationState vm_migration_parse(const char *status)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(statuses); i++) {
+        if (strcmp(statuses[i].status, status) == 0)
+            return statuses[i].state;
+    }
+    /* The others belong to capabilities that are never switched on here. */
+    return VM_MIGRATION_NONE;
+}
+
+static const char *state_name(VmMigrationState state)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(statuses); i++) {
+        if (statuses[i].state == state)
+            return statuses[i].status;
+    }
+    return "unknown";
+}
+
+static gboolean is_over(VmMigrationState state)
+{
+    return state == VM_MIGRATION_NONE || state == VM_MIGRATION_COMPLETED ||
+           state == VM_MIGRATION_CANCELLED || state == VM_MIGRATION_FAILED;
+}
+
+static guint64 get_count(JsonObject *object, const char *name)
+{
+    return (guint64)MAX(json_get_integer(object, name, 0), 0);
+}
+
+static void parse_memory(JsonObject *memory, VmMigrationStatus *status)
+{
+    status->total = get_count(memory, "total");
+    status->remaining = get_count(memory, "remaining");
+    status->transferred = get_count(memory, "transferred");
+    status->pass = get_count(memory, "dirty-sync-count");
+    status->dirty_rate = get_count(memory, "dirty-pages-rate") * get_count(memory, "page-size");
+}
+
+gboolean vm_migration_query(Vm *vm, VmMigrationStatus *status, GError **error)
+{
+    g_autoptr(JsonNode) result = qmp_execute(vm->qmp, "query-migrate", NULL, -1, error);
+    VmMigrationStatus now = {0};
+
+    if (result == NULL)
+        return FALSE;
+
+    JsonObject *object = json_node_get_object(result);
+    JsonObject *memory = json_get_object(object, "ram");
+
+    now.state = vm_migration_parse(json_get_text(object, "status", "none"));
+    if (memory != NULL)
+        parse_memory(memory, &now);
+    g_strlcpy(now.error, json_get_text(object, "error-desc", ""), sizeof(now.error));
+    vm->migration = now.state;
+    *status = now;
+    return TRUE;
+}
+
+/* Settings of both sides */
+
+/* find_object() - whether QEMU has an object @name that was added by its user */
+static gboolean find_object(Vm *vm, const char *name, gboolean *found, GError **error)
+{
+    g_autoptr(JsonNode) result =
+        qmp_execute(vm->qmp, "qom-list", g_variant_new_parsed("{'path': <'/objects'>}"), -1, error);
+
+    if (result == NULL)
+        return FALSE;
+
+    JsonArray *objects = json_node_get_array(result);
+
+    *found = FALSE;
+    for (guint i = 0; i < json_array_get_length(objects); i++) {
+        JsonObject *object = json_array_get_object_element(objects, i);
+
+        if (strcmp(json_get_text(object, "name", ""), name) == 0)
+            *found = TRUE;
+    }
+    return TRUE;
+}
+
+/* set_key() - have the next migration use TLS with the key in @key_dir, or no TLS
+ * An object of an earlier migration is replaced: the key may be another one by now.
+ */
+static gboolean set_key(Vm *vm, const char *key_dir, const char *endpoint, GError **error)
+{
+    gboolean found;
+
+    if (!find_object(vm, TLS_OBJECT, &found, error))
+        return FALSE;
+    if (found &&
+        !qmp_do(vm->qmp, "object-del", g_variant_new_parsed("{'id': <%s>}", TLS_OBJECT), error))
+        return FALSE;
+    if (key_dir == NULL)
+        return qmp_do(vm->qmp, "migrate-set-parameters",
+                      g_variant_new_parsed("{'tls-creds': <''>}"), error);
+
+    g_autoptr(GVariantDict) object = g_variant_dict_new(NULL);
+
+    g_variant_dict_insert(object, "qom-type", "s", "tls-creds-psk");
+    g_variant_dict_insert(object, "id", "s", TLS_OBJECT);
+    g_variant_dict_insert(object, "dir", "s", key_dir);
+    g_variant_dict_insert(object, "endpoint", "s", endpoint);
+    if (strcmp(endpoint, "client") == 0)
+        g_variant_dict_insert(object, "username", "s", TLS_USER);
+    return qmp_do(vm->qmp, "object-add", g_variant_dict_end(object), error) &&
+           qmp_do(vm->qmp, "migrate-set-parameters",
+                  g_variant_new_parsed("{'tls-creds': <%s>}", TLS_OBJECT), error);
+}
+
+static gboolean set_capabilities(Vm *vm, gboolean source, gboolean keep_shared, GError **error)
+{
+    return qmp_do(vm->qmp, "migrate-set-capabilities",
+                  g_variant_new_parsed("{'capabilities': <["
+                                       "{'capability': <'events'>, 'state': <true>},"
+                                       "{'capability': <'return-path'>, 'state': <true>},"
+                                       "{'capability': <'pause-before-switchover'>, 'state': <%b>},"
+                                       "{'capability': <'switchover-ack'>, 'state': <%b>},"
+                                       "{'capability': <'x-ignore-shared'>, 'state': <%b>}"
+                                       "]>}",
+                                       source, source, keep_shared),
+                  error);
+}
+
+/* The destination */
+
+/* parse_listening() - the address and port that QEMU says it listens on */
+static char *parse_listening(JsonNode *migration)
+{
+    JsonArray *addresses = json_get_array(json_node_get_object(migration), "socket-address");
+
+    if (addresses == NULL || json_array_get_length(addresses) == 0)
+        return NULL;
+
+    JsonObject *address = json_array_get_object_element(addresses, 0);
+    const char *host = json_get_text(address, "host", NULL);
+    const char *port = json_get_text(address, "port", NULL);
+
+    if (host == NULL || port == NULL)
+        return NULL;
+    return g_strdup_printf(strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+char *vm_migration_listen(Vm *vm, const char *address, gboolean keep_shared, const char *key_dir,
+                          GError **error)
+{
+    g_autoptr(GInetAddress) numeric = g_inet_address_new_from_string(address);
+
+    if (numeric == NULL) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_USAGE,
+                    "'%s' is not a numeric IPv4 or IPv6 address", address);
+        return NULL;
+    }
+
+    gboolean ipv6 = g_inet_address_get_family(numeric) == G_SOCKET_FAMILY_IPV6;
+    g_autofree char *uri = g_strdup_printf(ipv6 ? "tcp:[%s]:0" : "tcp:%s:0", address);
+
+    /* A migration that fails is to be told by the monitor, not by the end of the process. */
+    if (!set_capabilities(vm, FALSE, keep_shared, error) ||
+        !set_key(vm, key_dir, "server", error) ||
+        !qmp_do(vm->qmp, "migrate-incoming",
+                g_variant_new_parsed("{'uri': <%s>, 'exit-on-error': <false>}", uri), error))
+        return NULL;
+
+    g_autoptr(JsonNode) migration = qmp_execute(vm->qmp, "query-migrate", NULL, -1, error);
+    char *listening = migration != NULL ? parse_listening(migration) : NULL;
+
+    if (migration != NULL && listening == NULL)
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_FAILED,
+                    "%s: QEMU does not say where it listens for the migration", vm->name);
+    return listening;
+}
+
+/* fail_migration() - the error of a migration that is over without having reached @wanted */
+static gboolean fail_migration(Vm *vm, const char *wanted, GError **error)
+{
+    VmMigrationStatus status;
+
+    if (vm->state == VM_GONE) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_FAILED,
+                    "%s: QEMU has ended during the migration", vm->name);
+        return FALSE;
+    }
+    if (!vm_migration_query(vm, &status, error))
+        return FALSE;
+    g_set_error(error, DMORE_ERROR, DMORE_ERROR_FAILED, "%s: the migration is %s instead of %s%s%s",
+                vm->name, state_name(status.state), wanted, status.error[0] != '\0' ? ": " : "",
+                status.error);
+    return FALSE;
+}
+
+static gboolean loaded_or_failed(gpointer data)
+{
+    const Vm *vm = data;
+
+    return vm->state != VM_INCOMING || vm->migration == VM_MIGRATION_FAILED;
+}
+
+gboolean vm_migration_await_loaded(Vm *vm, int timeout_ms, GCancellable *cancellable,
+                                   GError **error)
+{
+    g_autofree char *what = g_strdup_printf("the state of %s to arrive", vm->name);
+
+    if (!await(loaded_or_failed, vm, timeout_ms, cancellable, what, error))
+        return FALSE;
+    return vm->state == VM_PAUSED || fail_migration(vm, "completed", error);
+}
+
+/* The source */
+
+static gboolean has_left_setup(gpointer data)
+{
+    const Vm *vm = data;
+
+    return vm->state == VM_GONE ||
+           (vm->migration != VM_MIGRATION_NONE && vm->migration != VM_MIGRATION_SETUP);
+}
+
+/* await_setup() - until memory is being copied */
+static gboolean await_setup(Vm *vm, GError **error)
+{
+    g_autofree char *what = g_strdup_printf("the destination of %s to answer", vm->name);
+    g_autoptr(GError) reason = NULL;
+
+    if (await(has_left_setup, vm, SETUP_TIMEOUT_MS, NULL, what, &reason))
+        return (vm->state != VM_GONE && !is_over(vm->migration)) ||
+               fail_migration(vm, "active", error);
+
+    g_autoptr(GError) further = NULL;
+
+    if (!vm_migration_cancel(vm, &further))
+        g_warning("%s", further->message);
+    g_propagate_error(error, g_steal_pointer(&reason));
+    return FALSE;
+}
+
+gboolean vm_migration_start(Vm *vm, const char *address, const VmMigrationOptions *options,
+                            GError **error)
+{
+    g_autofree char *uri = g_strdup_printf("tcp:%s", address);
+    guint64 bandwidth = MAX(options->bandwidth, BANDWIDTH_MIN);
+
+    if (!set_capabilities(vm, TRUE, options->keep_shared, error) ||
+        !set_key(vm, options->key_dir, "client", error) ||
+        !qmp_do(vm->qmp, "migrate-set-parameters",
+                g_variant_new_parsed("{'max-bandwidth': <%t>, 'downtime-limit': <%t>}", bandwidth,
+                                     (guint64)DOWNTIME_LIMIT_MS),
+                error))
+        return FALSE;
+
+    vm->migration = VM_MIGRATION_NONE;
+    return qmp_do(vm->qmp, "migrate", g_variant_new_parsed("{'uri': <%s>}", uri), error) &&
+           await_setup(vm, error);
+}
+
+gboolean vm_migration_set_bandwidth(Vm *vm, guint64 bandwidth, GError **error)
+{
+    return qmp_do(
+        vm->qmp, "migrate-set-parameters",
+        g_variant_new_parsed("{'max-bandwidth': <%t>}", MAX(bandwidth, (guint64)BANDWIDTH_MIN)),
+        error);
+}
+
+typedef struct {
+    const Vm *vm;
+    VmMigrationState wanted;
+} Wait;
+
+/* has_reached() - whether the migration is where it is wanted; the states up to COMPLETED follow
+ * each other, so a later one will do, too */
+static gboolean has_reached(const Wait *wait)
+{
+    VmMigrationState state = wait->vm->migration;
+
+    if (wait->wanted > VM_MIGRATION_COMPLETED)
+        return state == wait->wanted;
+    return state >= wait->wanted && state <= VM_MIGRATION_COMPLETED;
+}
+
+static gboolean reached_or_over(gpointer data)
+{
+    const Wait *wait = data;
+
+    return has_reached(wait) || is_over(wait->vm->migration) || wait->vm->state == VM_GONE;
+}
+
+/* await_migrated() - QEMU says that the migration has completed a moment before the VM is in the
+ * state that a rollback could start from, and does not say when it is */
+static gboolean await_migrated(Vm *vm, GCancellable *cancellable, GError **error)
+{
+    while (vm->state != VM_MIGRATED) {
+        if (!vm_refresh(vm, error))
+            return FALSE;
+        if (vm->state != VM_MIGRATED && !await_ms(1, cancellable, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean vm_migration_await(Vm *vm, VmMigrationState state, int timeout_ms,
+                            GCancellable *cancellable, GError **error)
+{
+    g_autofree char *what =
+        g_strdup_printf("the migration of %s to be %s", vm->name, state_name(state));
+    Wait wait = {vm, state};
+
+    if (!await(reached_or_over, &wait, timeout_ms, cancellable, what, error))
+        return FALSE;
+    if (vm->state == VM_GONE || !has_reached(&wait))
+        return fail_migration(vm, state_name(state), error);
+    return state != VM_MIGRATION_COMPLETED || await_migrated(vm, cancellable, error);
+}
+
+gboolean vm_migration_continue(Vm *vm, GError **error)
+{
+    return qmp_do(vm->qmp, "migrate-continue",
+                  g_variant_new_parsed("{'state': <'pre-switchover'>}"), error);
+}
+
+static gboolean over_or_gone(gpointer data)
+{
+    const Vm *vm = data;
+
+    return is_over(vm->migration) || vm->state == VM_GONE;
+}
+
+gboolean vm_migration_cancel(Vm *vm, GError **error)
+{
+    g_autofree char *what = g_strdup_printf("the cancelled migration of %s to end", vm->name);
+    VmMigrationStatus status;
+
+    if (!vm_migration_query(vm, &status, error))
+        return FALSE;
+    if (!is_over(status.state)) {
+        if (!qmp_do(vm->qmp, "migrate_cancel", NULL, error) ||
+            !await(over_or_gone, vm, CANCEL_TIMEOUT_MS, NULL, what, error))
+            return FALSE;
+        if (vm->migration == VM_MIGRATION_COMPLETED || vm->state == VM_GONE)
+            return fail_migration(vm, "cancelled", error);
+    }
+    /* An older migration may have completed, and been rolled back. */
+    if (!vm_refresh(vm, error))
+        return FALSE;
+    return vm->state != VM_MIGRATED || fail_migration(vm, "cancelled", error);
+}

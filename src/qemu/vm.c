@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vm.c - a virtual machine: its process, its monitor, its state
+ *
+ * Theory of operation
+ *
+ * QEMU tells by events that something has happened, but the events overlap (a power-off is a
+ * SHUTDOWN and a STOP), so none of them is taken for the state itself: each only makes us ask
+ * query-status, whose answers come in the order of the questions. A change that vm_pause(),
+ * vm_resume() or a migration makes is expected and not reported.
+ */
+#include "qemu/vm-internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <gio/gunixsocketaddress.h>
+#include <glib/gstdio.h>
+
+#include "base/await.h"
+#include "base/error.h"
+#include "base/json.h"
+
+/* How long a process may take until its monitor answers. It allocates memory and opens disks first;
+ * on a loaded host without KVM that is seconds. */
+#define LAUNCH_TIMEOUT_MS 60000
+
+#define LAST_WORDS_MAX 1000 /* bytes of the log that go into a message */
+
+/* State */
+
+static const struct {
+    const char *status; /* QEMU's RunState */
+    VmState state;
+} run_states[] = {
+    {"running", VM_RUNNING},        {"suspended", VM_RUNNING}, /* the guest sleeps and can wake up
+                                                                  by itself */
+    {"inmigrate", VM_INCOMING},     {"postmigrate", VM_MIGRATED},   {"shutdown", VM_OFF},
+    {"guest-panicked", VM_CRASHED}, {"internal-error", VM_CRASHED},
+};
+
+static VmState parse_state(JsonNode *status)
+{
+    const char *text = JSON_NODE_HOLDS_OBJECT(status)
+                           ? json_get_text(json_node_get_object(status), "status", "")
+                           : "";
+
+    for (gsize i = 0; i < G_N_ELEMENTS(run_states); i++) {
+        if (strcmp(run_states[i].status, text) == 0)
+            return run_states[i].state;
+    }
+    /* prelaunch, paused, finish-migrate, io-error, watchdog, debug, ... */
+    return VM_PAUSED;
+}
+
+static gboolean is_expected(const Vm *vm, VmState old, VmState state)
+{
+    switch (state) {
+    case VM_INCOMING:
+    case VM_MIGRATED:
+        return TRUE;
+    case VM_RUNNING:
+    case VM_PAUSED:
+        return vm->commanding || old == VM_INCOMING;
+    default:
+        return vm->ending;
+    }
+}
+
+static void set_state(Vm *vm, VmState state)
+{
+    VmState old = vm->state;
+    g_autofree char *detail = NULL;
+
+    if (state == old || old == VM_GONE)
+        return;
+    vm->state = state;
+    detail = g_steal_pointer(&vm->detail);
+    if (!is_expected(vm, old, state))
+        vm->events->state_changed(vm, state, detail != NULL ? detail : "", vm->data);
+}
+
+static void on_status(JsonNode *result, const GError *error, gpointer data)
+{
+    /* An error means that the monitor is gone; then the end of the process is heard of, too. */
+    if (error == NULL)
+        set_state(data, parse_state(result));
+}
+
+gboolean vm_refresh(Vm *vm, GError **error)
+{
+    g_autoptr(JsonNode) status = qmp_execute(vm->qmp, "query-status", NULL, -1, error);
+
+    if (status == NULL)
+        return FALSE;
+    set_state(vm, parse_state(status));
+    return TRUE;
+}
+
+/* Events */
+
+static char *detail_power(JsonObject *event)
+{
+    return g_strdup_printf("shut down (%s)", json_get_text(event, "reason", "unknown reason"));
+}
+
+static char *detail_panic(JsonObject *event)
+{
+    return g_strdup("the guest has panicked");
+}
+
+static char *detail_io_error(JsonObject *event)
+{
+    return g_strdup_printf("I/O error on disk '%s': %s", json_get_text(event, "node-name", "?"),
+                           json_get_text(event, "reason", "unknown reason"));
+}
+
+static char *detail_watchdog(JsonObject *event)
+{
+    return g_strdup("the guest's watchdog has expired");
+}
+
+/* The events after which the state may be another one, and what they say of the reason. */
+static const struct {
+    const char *name;
+    char *(*detail)(JsonObject *event);
+} state_events[] = {
+    {"STOP", NULL},
+    {"RESUME", NULL},
+    {"SUSPEND", NULL},
+    {"WAKEUP", NULL},
+    {"RESET", NULL},
+    {"MIGRATION", NULL},
+    {"SHUTDOWN", detail_power},
+    {"GUEST_PANICKED", detail_panic},
+    {"BLOCK_IO_ERROR", detail_io_error},
+    {"WATCHDOG", detail_watchdog},
+};
+
+static void on_event(const char *name, JsonObject *event, gpointer data)
+{
+    Vm *vm = data;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(state_events); i++) {
+        if (strcmp(state_events[i].name, name) != 0)
+            continue;
+        if (state_events[i].detail != NULL) {
+            g_free(vm->detail);
+            vm->detail = state_events[i].detail(event);
+        }
+        qmp_send(vm->qmp, "query-status", NULL, -1, on_status, vm);
+    }
+    if (strcmp(name, "MIGRATION") == 0)
+        vm->migration = vm_migration_parse(json_get_text(event, "status", ""));
+    if (strcmp(name, "RESET") == 0)
+        vm->events->reset(vm, vm->data);
+}
+
+static void on_monitor_closed(const GError *error, gpointer data)
+{
+    /* The usual reason is the end of the process, which the pidfd tells in a moment. */
+    g_info("%s", error->message);
+}
+
+/* last_words() - what the process has printed at the end, on one line */
+static char *last_words(const Vm *vm)
+{
+    g_autofree char *text = NULL;
+    gsize size = 0;
+
+    if (!g_file_get_contents(vm->log, &text, &size, NULL) || size <= (gsize)vm->log_start)
+        return g_strdup("it has printed nothing");
+
+    gsize start = MAX((gsize)vm->log_start, size > LAST_WORDS_MAX ? size - LAST_WORDS_MAX : 0);
+    char *words = g_strdelimit(g_strstrip(text + start), "\r\n", ' ');
+
+    return g_utf8_make_valid(words, -1);
+}
+
+static void on_process_ended(const char *how, gpointer data)
+{
+    Vm *vm = data;
+    g_autofree char *words = last_words(vm);
+
+    g_free(vm->detail);
+    vm->detail = g_strdup_printf("%s; its last words: %s", how, words);
+    set_state(vm, VM_GONE);
+}
+
+/* Start and adoption */
+
+static const QmpEvents monitor_events = {on_event, on_monitor_closed};
+
+static Vm *vm_new(const char *name, const char *log, const VmEvents *events, gpointer data)
+{
+    Vm *vm = g_new0(Vm, 1);
+
+    vm->name = g_strdup(name);
+    vm->log = g_strdup(log);
+    vm->events = events;
+    vm->data = data;
+    vm->state = VM_PAUSED;
+    return vm;
+}
+
+static GSocketAddress *monitor_address(const char *path, GError **error)
+{
+    if (strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path)) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "the path of a socket is too long: %s",
+                    path);
+        return NULL;
+    }
+    return g_unix_socket_address_new(path);
+}
+
+/* host_error() - wrap GIO's error @reason as one of ours */
+static void host_error(GError **error, int code, const Vm *vm, const char *path,
+                       const GError *reason)
+{
+    g_set_error(error, DMORE_ERROR, code, "%s: monitor %s: %s", vm->name, path, reason->message);
+}
+
+/* monitor_listen() - the socket that QEMU is to serve */
+static GSocket *monitor_listen(const Vm *vm, const char *path, GError **error)
+{
+    g_autoptr(GError) reason = NULL;
+    g_autoptr(GSocketAddress) address = monitor_address(path, error);
+    g_autoptr(GSocket) listener = NULL;
+
+    if (address == NULL)
+        return NULL;
+    if (g_unlink(path) < 0 && errno != ENOENT) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot remove %s: %s", path,
+                    g_strerror(errno));
+        return NULL;
+    }
+    listener = g_socket_new(G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, 0, &reason);
+    if (listener == NULL || !g_socket_bind(listener, address, FALSE, &reason) ||
+        !g_socket_listen(listener, &reason)) {
+        host_error(error, DMORE_ERROR_HOST, vm, path, reason);
+        return NULL;
+    }
+    return g_steal_pointer(&listener);
+}
+
+static GSocket *monitor_connect(const Vm *vm, const char *path, GError **error)
+{
+    g_autoptr(GError) reason = NULL;
+    g_autoptr(GSocketAddress) address = monitor_address(path, error);
+    g_autoptr(GSocket) socket = NULL;
+
+    if (address == NULL)
+        return NULL;
+    socket = g_socket_new(G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, 0, &reason);
+    if (socket == NULL || !g_socket_connect(socket, address, NULL, &reason)) {
+        host_error(error, DMORE_ERROR_NOT_FOUND, vm, path, reason);
+        return NULL;
+    }
+    return g_steal_pointer(&socket);
+}
+
+static gboolean answers_or_is_gone(gpointer data)
+{
+    const Vm *vm = data;
+
+    return qmp_ready(vm->qmp) || vm_process_how(vm->process) != NULL;
+}
+
+/* vm_open() - talk over @socket and learn the state */
+static gboolean vm_open(Vm *vm, GSocket *socket, GError **error)
+{
+    g_autofree char *what = g_strdup_printf("the first answer of QEMU's monitor (%s)", vm->name);
+    int fd = fcntl(g_socket_get_fd(socket), F_DUPFD_CLOEXEC, 0);
+
+    if (fd < 0) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "%s: cannot open its monitor: %s",
+                    vm->name, g_strerror(errno));
+        return FALSE;
+    }
+    vm->qmp = qmp_new(vm->name, fd, &monitor_events, vm);
+    if (!await(answers_or_is_gone, vm, LAUNCH_TIMEOUT_MS, NULL, what, error))
+        return FALSE;
+    if (!qmp_ready(vm->qmp)) {
+        g_autofree char *words = last_words(vm);
+
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "%s does not start (%s): %s", vm->name,
+                    vm_process_how(vm->process), words);
+        return FALSE;
+    }
+    return vm_refresh(vm, error);
+}
+
+/* log_open() - for appending; an older log is kept, but its end not taken for this process's */
+static int log_open(Vm *vm, GError **error)
+{
+    int fd = open(vm->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot write %s: %s", vm->log,
+                    g_strerror(errno));
+    else
+        vm->log_start = lseek(fd, 0, SEEK_END);
+    return fd;
+}
+
+static gboolean vm_spawn(Vm *vm, const char *const *arguments, const int *fds, gsize n_fds,
+                         GSocket *listener, GError **error)
+{
+    VmProcessFds passed = {fds, n_fds, g_socket_get_fd(listener), log_open(vm, error)};
+
+    if (passed.log < 0)
+        return FALSE;
+    vm->process = vm_process_spawn(arguments, &passed, on_process_ended, vm, error);
+    close(passed.log);
+    return vm->process != NULL;
+}
+
+Vm *vm_launch(const char *name, const char *const *arguments, const int *fds, gsize n_fds,
+              const char *monitor, const char *log, const VmEvents *events, gpointer data,
+              GError **error)
+{
+    g_autoptr(Vm) vm = vm_new(name, log, events, data);
+    g_autoptr(GSocket) listener = monitor_listen(vm, monitor, error);
+    g_autoptr(GSocket) socket = listener != NULL ? monitor_connect(vm, monitor, error) : NULL;
+
+    if (socket == NULL || !vm_spawn(vm, arguments, fds, n_fds, listener, error))
+        return NULL;
+
+    /* Only QEMU holds it now: when QEMU ends before it accepts us, the connection ends, too. */
+    g_clear_object(&listener);
+    vm->ending = TRUE; /* an end now is returned, not reported */
+    if (!vm_open(vm, socket, error)) {
+        vm_kill(vm);
+        return NULL;
+    }
+    vm->ending = FALSE;
+    return g_steal_pointer(&vm);
+}
+
+/* check_peer() - whether the process that serves @socket is @pid */
+static gboolean check_peer(const Vm *vm, GSocket *socket, GPid pid, GError **error)
+{
+    g_autoptr(GCredentials) credentials = g_socket_get_credentials(socket, NULL);
+    GPid peer = credentials != NULL ? g_credentials_get_unix_pid(credentials, NULL) : -1;
+
+    if (peer == pid)
+        return TRUE;
+    g_set_error(error, DMORE_ERROR, DMORE_ERROR_NOT_FOUND,
+                "%s: its monitor is served by process %d, not by %d", vm->name, peer, pid);
+    return FALSE;
+}
+
+Vm *vm_adopt(const char *name, GPid pid, const char *monitor, const char *log,
+             const VmEvents *events, gpointer data, GError **error)
+{
+    g_autoptr(Vm) vm = vm_new(name, log, events, data);
+    g_autoptr(GSocket) socket = monitor_connect(vm, monitor, error);
+
+    if (socket == NULL || !check_peer(vm, socket, pid, error))
+        return NULL;
+    vm->process = vm_process_adopt(pid, on_process_ended, vm, error);
+    if (vm->process == NULL)
+        return NULL;
+    vm->ending = TRUE;
+    vm->commanding = TRUE; /* its state is no news */
+    if (!vm_open(vm, socket, error))
+        return NULL;
+    vm->ending = FALSE;
+    vm->commanding = FALSE;
+    return g_steal_pointer(&vm);
+}
+
+void vm_free(Vm *vm)
+{
+    if (vm == NULL)
+        return;
+    g_clear_pointer(&vm->qmp, qmp_free);
+    g_clear_pointer(&vm->process, vm_process_free);
+    g_free(vm->detail);
+    g_free(vm->log);
+    g_free(vm->name);
+    g_free(vm);
+}
+
+/* What the rooms above ask for */
+
+GPid vm_pid(const Vm *vm)
+{
+    return vm_process_pid(vm->process);
+}
+
+const char *vm_name(const Vm *vm)
+{
+    return vm->name;
+}
+
+VmState vm_state(const Vm *vm)
+{
+    return vm->state;
+}
+
+const char *vm_state_name(VmState state)
+{
+    static const char *const names[] = {"running", "paused",  "incoming", "migrated",
+                                        "off",     "crashed", "gone"};
+
+    return (gsize)state < G_N_ELEMENTS(names) ? names[state] : "unknown";
+}
+
+const char *vm_version(const Vm *vm)
+{
+    return qmp_version(vm->qmp);
+}
+
+/* vm_command() - a command that changes the state to @wanted */
+static gboolean vm_command(Vm *vm, const char *command, VmState wanted, GError **error)
+{
+    vm->commanding = TRUE;
+
+    gboolean done = qmp_do(vm->qmp, command, NULL, error) && vm_refresh(vm, error);
+
+    vm->commanding = FALSE;
+    if (!done)
+        return FALSE;
+    if (vm->state != wanted) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_FAILED, "%s is %s after '%s'", vm->name,
+                    vm_state_name(vm->state), command);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean vm_pause(Vm *vm, GError **error)
+{
+    return vm_command(vm, "stop", VM_PAUSED, error);
+}
+
+gboolean vm_resume(Vm *vm, GError **error)
+{
+    /* QEMU would take `cont` now as leave to start by itself once it is loaded. */
+    if (vm->state == VM_INCOMING) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_FAILED,
+                    "%s cannot run: its state has not arrived yet", vm->name);
+        return FALSE;
+    }
+    return vm_command(vm, "cont", VM_RUNNING, error);
+}
+
+gboolean vm_announce(Vm *vm, GError **error)
+{
+    /* Times in ms: five announcements within a second, the first at once. */
+    return qmp_do(vm->qmp, "announce-self",
+                  g_variant_new_parsed("{'initial': <50>, 'max': <550>, 'rounds': <5>,"
+                                       " 'step': <100>}"),
+                  error);
+}
+
+void vm_kill(Vm *vm)
+{
+    vm->ending = TRUE;
+    vm_process_kill(vm->process);
+}
+
+gboolean vm_add_display_client(Vm *vm, int fd, GError **error)
+{
+    g_autoptr(JsonNode) passed =
+        qmp_execute(vm->qmp, "getfd", g_variant_new_parsed("{'fdname': <'display'>}"), fd, error);
+
+    return passed != NULL && qmp_do(vm->qmp, "add_client",
+                                    g_variant_new_parsed("{'protocol': <'@dbus-display'>,"
+                                                         " 'fdname': <'display'>}"),
+                                    error);
+}
