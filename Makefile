@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The things a newcomer does with D-MORE; meson (the programs), image/build (Domain R) and
+# tools/check (the tests) do the work.
+#
+#   make            the host's programs and Domain R's image, in build/
+#   make demo       a console that survives two moves; KEEP=1 leaves it running
+#   make check      every test; the last line is 'N passed, N failed'
+#   make lint       format and static analysis, and that alone
+#   make install    PREFIX=/usr/local, DESTDIR=
+#   make clean      removes build/; the root kept for the image stays in the user's cache
+
+BUILD = build
+PREFIX = /usr/local
+DESTDIR =
+KEEP =
+
+all: programs image
+
+programs: $(BUILD)/build.ninja
+	@tools/step $(BUILD)/log/programs.log "programs compiled" ninja -C $(BUILD)
+
+image:
+	@image/build $(BUILD)/image
+
+$(BUILD)/build.ninja:
+	@tools/step $(BUILD)/log/setup.log "build directory set up" meson setup $(BUILD) --prefix=$(PREFIX)
+
+demo-packages:
+	@tools/install-packages build image run test
+
+check-packages:
+	@tools/install-packages build image run test lint
+
+demo: demo-packages
+	@$(MAKE) --no-print-directory all
+	@KEEP=$(KEEP) tests/lab/demo
+
+check: check-packages
+	@tools/check $(BUILD)
+
+lint: programs
+	@tools/install-packages lint
+	tools/lint format
+	tools/lint analysis $(BUILD)
+	tools/lint scripts
+
+install: all
+	meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
+	install -d $(DESTDIR)$(PREFIX)/share/dmore/image
+	install -m 644 $(BUILD)/image/vmlinuz $(BUILD)/image/initrd $(BUILD)/image/image.json \
+		$(DESTDIR)$(PREFIX)/share/dmore/image
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all programs image demo-packages check-packages demo check lint install clean
