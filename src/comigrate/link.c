@@ -22,6 +22,8 @@
 
 #include "base/await.h"
 #include "base/error.h"
+#include "base/json.h"
+#include "pair/psk.h"
 
 #define HANDSHAKE_TIMEOUT_MS 10000
 #define SEND_TIMEOUT_MS 30000
@@ -37,7 +39,8 @@ struct Link {
     guint source;
     GByteArray *input;
     GQueue messages; /* LinkMessage */
-    GError *lost;    /* why the connection has ended; NULL while it lives */
+    gboolean peer_failed;
+    GError *lost; /* why the connection has ended; NULL while it lives */
     char *peer;
     char *local;
 };
@@ -187,52 +190,26 @@ static void set_socket_options(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms, sizeof(dead_ms));
 }
 
-/* Read the client's name and key from the first line of the key file. */
-static gboolean read_key(const char *path, char **name, char **hex, GError **error)
+static gboolean use_key(Link *link, gboolean server, const char *path, GError **error)
 {
-    g_autofree char *text = NULL;
-    g_autoptr(GError) failure = NULL;
-
-    if (!g_file_get_contents(path, &text, NULL, &failure)) {
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot read the key: %s",
-                    failure->message);
-        return FALSE;
-    }
-    g_auto(GStrv) lines = g_strsplit(text, "\n", 2);
-    g_auto(GStrv) parts = g_strsplit(g_strstrip(lines[0]), ":", 2);
-    if (!parts[0] || !parts[1] || !*parts[1]) {
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST,
-                    "%s holds no key: its first line has to be name:hexadecimal, as 'dmore "
-                    "keygen' writes it",
-                    path);
-        return FALSE;
-    }
-    *name = g_strdup(parts[0]);
-    *hex = g_strdup(parts[1]);
-    return TRUE;
-}
-
-static gboolean use_key(Link *link, gboolean server, const char *key, GError **error)
-{
-    g_autofree char *name = NULL;
-    g_autofree char *hex = NULL;
+    g_autofree char *hex = psk_read(path, error);
     int ret;
 
-    if (!read_key(key, &name, &hex, error))
+    if (!hex)
         return FALSE;
     if (server) {
         gnutls_psk_allocate_server_credentials(&link->server_credentials);
-        ret = gnutls_psk_set_server_credentials_file(link->server_credentials, key);
+        ret = gnutls_psk_set_server_credentials_file(link->server_credentials, path);
         gnutls_credentials_set(link->session, GNUTLS_CRD_PSK, link->server_credentials);
     } else {
-        gnutls_datum_t datum = {.data = (unsigned char *)hex, .size = (unsigned)strlen(hex)};
+        gnutls_datum_t key = {.data = (unsigned char *)hex, .size = (unsigned)strlen(hex)};
         gnutls_psk_allocate_client_credentials(&link->client_credentials);
-        ret = gnutls_psk_set_client_credentials(link->client_credentials, name, &datum,
+        ret = gnutls_psk_set_client_credentials(link->client_credentials, PSK_USER, &key,
                                                 GNUTLS_PSK_KEY_HEX);
         gnutls_credentials_set(link->session, GNUTLS_CRD_PSK, link->client_credentials);
     }
     if (ret < 0) {
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot use the key in %s: %s", key,
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot use the key in %s: %s", path,
                     gnutls_strerror(ret));
         return FALSE;
     }
@@ -334,6 +311,11 @@ gboolean link_lost(const Link *link)
     return link->lost != NULL;
 }
 
+gboolean link_peer_failed(const Link *link)
+{
+    return link->peer_failed;
+}
+
 static gboolean send_all(Link *link, const guint8 *bytes, gsize size, GError **error)
 {
     while (size > 0 && !link->lost) {
@@ -393,11 +375,16 @@ void link_send_error(Link *link, const GError *reason)
         g_info("could not tell %s why it is over: %s", link->peer, failure->message);
 }
 
+gboolean link_has_message(const Link *link)
+{
+    return !g_queue_is_empty((GQueue *)&link->messages);
+}
+
 static gboolean has_message(gpointer user)
 {
     Link *link = user;
 
-    return !g_queue_is_empty(&link->messages) || link->lost;
+    return link_has_message(link) || link_lost(link);
 }
 
 LinkMessage *link_receive(Link *link, const char *expected, int timeout_ms,
@@ -414,13 +401,11 @@ LinkMessage *link_receive(Link *link, const char *expected, int timeout_ms,
         return NULL;
     }
 
-    const char *name =
-        json_object_get_string_member_with_default(message->object, "message", "(none)");
+    const char *name = json_get_text(message->object, "message", "(none)");
     if (g_str_equal(name, "error")) {
-        const char *code =
-            json_object_get_string_member_with_default(message->object, "code", "failed");
-        const char *text =
-            json_object_get_string_member_with_default(message->object, "text", "no reason given");
+        link->peer_failed = TRUE;
+        const char *code = json_get_text(message->object, "code", "failed");
+        const char *text = json_get_text(message->object, "text", "no reason given");
         g_set_error(error, DMORE_ERROR, dmore_error_code(code), "%s says: %s", link->peer, text);
         return NULL;
     }

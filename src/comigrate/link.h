@@ -33,7 +33,7 @@ void link_message_free(LinkMessage *message);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LinkMessage, link_message_free)
 
 /* link_connect() - connect to the dmored of another host
- * @key: file with the pre-shared key, "name:hexadecimal" (GnuTLS's psktool format)
+ * @key: path of the file with the pre-shared key (pair/psk.h)
  *
  * Return: NULL with DMORE_ERROR_NOT_FOUND (nobody there) or DMORE_ERROR_PEER (another key).
  */
@@ -66,8 +66,14 @@ void link_send_error(Link *link, const GError *error);
 LinkMessage *link_receive(Link *link, const char *message, int timeout_ms,
                           GCancellable *cancellable, GError **error);
 
+/* link_has_message() - whether link_receive() would not have to wait for a message */
+gboolean link_has_message(const Link *link);
+
 /* link_lost() - whether the connection has ended; what was received before can still be read */
 gboolean link_lost(const Link *link);
+
+/* link_peer_failed() - whether the peer has said, with an error, that it has ended */
+gboolean link_peer_failed(const Link *link);
 
 void link_free(Link *link);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Link, link_free)

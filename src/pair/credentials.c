@@ -122,21 +122,25 @@ static char *make_certificate(X509Key *key, const char *name, const char *addres
 Credentials *credentials_generate(const char *name, const char *address, const char *address6,
                                   GError **error)
 {
-    g_autoptr(Credentials) credentials = g_new0(Credentials, 1);
     g_autoptr(X509Key) tls =
         make_key(GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), error);
     g_autoptr(X509Key) rsa = tls ? make_key(GNUTLS_PK_RSA, RSA_BITS, error) : NULL;
+    g_autofree char *certificate =
+        rsa ? make_certificate(tls, name, address, address6, error) : NULL;
+    g_autofree char *tls_key = certificate ? key_text(tls, error) : NULL;
+    g_autofree char *rsa_key = tls_key ? key_text(rsa, error) : NULL;
 
-    if (!rsa)
+    if (!rsa_key)
         return NULL;
-    credentials->tls_key = key_text(tls, error);
-    if (!credentials->tls_key)
-        return NULL;
-    credentials->tls_certificate = make_certificate(tls, name, address, address6, error);
-    if (!credentials->tls_certificate)
-        return NULL;
-    credentials->rsa_key = key_text(rsa, error);
-    return credentials->rsa_key ? g_steal_pointer(&credentials) : NULL;
+
+    Credentials *credentials = g_new(Credentials, 1);
+
+    *credentials = (Credentials){
+        .tls_key = g_steal_pointer(&tls_key),
+        .tls_certificate = g_steal_pointer(&certificate),
+        .rsa_key = g_steal_pointer(&rsa_key),
+    };
+    return credentials;
 }
 
 static void free_secret(char *secret)

@@ -117,32 +117,31 @@ static const IniKey keys[] = {
     {"host", "qemu", set_qemu, FALSE},
 };
 
-static gboolean read_file(HostConfig *config, GError **error)
-{
-    g_autofree char *directory = g_path_get_dirname(config->path);
-    gsize length = 0;
-    g_autofree char *text = ini_load(config->path, &length, error);
-    IniContext context = {config, directory};
-    int lines[G_N_ELEMENTS(keys)];
-
-    return text &&
-           ini_parse(text, length, config->path, keys, G_N_ELEMENTS(keys), &context, lines, error);
-}
-
 HostConfig *host_config_load(const char *path, GError **error)
 {
-    g_autoptr(HostConfig) config = g_new0(HostConfig, 1);
-
     if (!path)
         path = g_getenv(HOST_CONFIG_ENVIRONMENT);
     if (!path && g_file_test(DEFAULT_FILE, G_FILE_TEST_EXISTS))
         path = DEFAULT_FILE;
-    config->path = path ? g_canonicalize_filename(path, NULL) : NULL;
-    config->listen_port = HOST_DEFAULT_PORT;
-    config->bandwidth = HOST_UNLIMITED_BANDWIDTH;
-    if (config->path && !read_file(config, error))
+
+    g_autofree char *absolute = path ? g_canonicalize_filename(path, NULL) : NULL;
+    g_autofree char *directory = absolute ? g_path_get_dirname(absolute) : NULL;
+    gsize length = 0;
+    g_autofree char *text = path ? ini_load(path, &length, error) : g_strdup("");
+
+    if (!text)
         return NULL;
 
+    g_autoptr(HostConfig) config = g_new0(HostConfig, 1);
+    IniContext context = {config, directory};
+    int lines[G_N_ELEMENTS(keys)];
+
+    config->path = g_steal_pointer(&absolute);
+    config->listen_port = HOST_DEFAULT_PORT;
+    config->bandwidth = HOST_UNLIMITED_BANDWIDTH;
+    if (!ini_parse(text, length, path ? path : "", keys, G_N_ELEMENTS(keys), &context, lines,
+                   error))
+        return NULL;
     if (!config->migration_address)
         config->migration_address = g_strdup(config->listen_address);
     if (!config->key)

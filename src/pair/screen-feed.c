@@ -7,7 +7,8 @@ struct ScreenFeed {
     const struct region *region;
     Kick *kick;
     gboolean open;
-    gboolean complete; /* every pixel has been written since the feed was opened */
+    struct screen_geometry geometry; /* as we have set it; what the region says is not believed */
+    gboolean complete;               /* every pixel has been written since the feed was opened */
     struct cursor_shape cursor;
     guint32 *cursor_pixels;
     /* The last size that did not fit, so that it is said once. */
@@ -34,11 +35,10 @@ static void changed(ScreenFeed *feed)
         kick_send(feed->kick);
 }
 
-static struct screen_geometry current(const ScreenFeed *feed)
+static void set_geometry(ScreenFeed *feed, uint32_t width, uint32_t height)
 {
-    uint32_t sequence;
-
-    return screen_geometry(feed->region, &sequence);
+    screen_set_geometry(feed->region, width, height);
+    feed->geometry = (struct screen_geometry){.width = width, .height = height};
 }
 
 static gboolean covers(struct screen_rect rect, struct screen_geometry geometry)
@@ -51,8 +51,20 @@ static void write_rect(ScreenFeed *feed, struct screen_rect rect, const guint8 *
                        gsize stride)
 {
     screen_write(feed->region, rect, pixels, stride);
-    if (covers(rect, current(feed)))
+    if (covers(rect, feed->geometry))
         feed->complete = TRUE;
+    changed(feed);
+}
+
+static void refuse_picture(ScreenFeed *feed, int width, int height)
+{
+    if (feed->refused_width != width || feed->refused_height != height)
+        g_warning("the user VM's screen of %dx%d is too large for the region and is not shown; the "
+                  "largest screen that fits has %zu pixels",
+                  width, height, (feed->region->size - REGION_PIXELS_OFFSET) / 4);
+    feed->refused_width = width;
+    feed->refused_height = height;
+    set_geometry(feed, 0, 0);
     changed(feed);
 }
 
@@ -64,19 +76,12 @@ static void on_picture(int width, int height, const guint8 *pixels, gsize stride
     if (!feed->open)
         return;
 
-    struct screen_geometry old = current(feed);
-    if (old.width != all.width || old.height != all.height) {
-        if (screen_set_geometry(feed->region, all.width, all.height) < 0) {
-            if (feed->refused_width != width || feed->refused_height != height)
-                g_warning("the user VM's screen of %dx%d is too large for the region and is not "
-                          "shown; the largest part that fits has %zu pixels",
-                          width, height, (feed->region->size - REGION_PIXELS_OFFSET) / 4);
-            feed->refused_width = width;
-            feed->refused_height = height;
-            screen_set_geometry(feed->region, 0, 0);
-            changed(feed);
-            return;
-        }
+    if (!screen_fits(feed->region, all.width, all.height)) {
+        refuse_picture(feed, width, height);
+        return;
+    }
+    if (feed->geometry.width != all.width || feed->geometry.height != all.height) {
+        set_geometry(feed, all.width, all.height);
         g_info("the user VM's screen is %dx%d", width, height);
     }
     feed->refused_width = 0;
@@ -143,7 +148,7 @@ static void on_disabled(gpointer data)
 
     if (!feed->open)
         return;
-    screen_set_geometry(feed->region, 0, 0);
+    set_geometry(feed, 0, 0);
     changed(feed);
 }
 
@@ -164,8 +169,11 @@ const DisplayEvents screen_feed_events = {
 
 void screen_feed_open(ScreenFeed *feed)
 {
+    uint32_t sequence;
+
     feed->open = TRUE;
     feed->complete = FALSE;
+    feed->geometry = screen_geometry(feed->region, &sequence);
     if (feed->cursor.width)
         publish_cursor(feed);
 }

@@ -33,11 +33,19 @@ static void fd_clear(Fd *fd)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Fd, fd_clear)
 
-static int fail(GError **error, const char *what, const char *name, const char *hint)
+static int fd_steal(Fd *fd)
+{
+    int stolen = *fd;
+
+    *fd = -1;
+    return stolen;
+}
+
+static gboolean fail(GError **error, const char *what, const char *name, const char *hint)
 {
     g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot %s %s: %s%s", what, name,
                 g_strerror(errno), hint);
-    return -1;
+    return FALSE;
 }
 
 /* The address the host uses for the port: the VM's with the highest first byte that a single
@@ -58,20 +66,18 @@ static int create(const char *prefix, struct ifreq *request, GError **error)
 {
     g_auto(Fd) fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 
-    if (fd < 0 && errno == ENOENT)
-        return fail(error, "open", "/dev/net/tun", "; load the kernel module tun");
-    if (fd < 0)
-        return fail(error, "open", "/dev/net/tun", "");
+    if (fd < 0) {
+        fail(error, "open", "/dev/net/tun", errno == ENOENT ? "; load the kernel module tun" : "");
+        return -1;
+    }
     *request = (struct ifreq){.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
     g_snprintf(request->ifr_name, IFNAMSIZ, "%s%%d", prefix);
-    if (ioctl(fd, TUNSETIFF, request) < 0)
-        return fail(error, "make a tap interface", request->ifr_name,
-                    errno == EPERM ? "; this needs root or CAP_NET_ADMIN" : "");
-
-    int result = fd;
-
-    fd = -1;
-    return result;
+    if (ioctl(fd, TUNSETIFF, request) < 0) {
+        fail(error, "make a tap interface", request->ifr_name,
+             errno == EPERM ? "; this needs root or CAP_NET_ADMIN" : "");
+        return -1;
+    }
+    return fd_steal(&fd);
 }
 
 /* Set address and MTU, plug it in, switch it on. @tap is the interface. */
@@ -82,33 +88,33 @@ static gboolean plug(const char *bridge, const char *mac, const char *tap, GErro
     struct ifreq target = {0};
 
     if (control < 0)
-        return fail(error, "open", "a socket", "") == 0;
+        return fail(error, "open", "a socket", "");
     g_strlcpy(port.ifr_name, tap, IFNAMSIZ);
     g_strlcpy(target.ifr_name, bridge, IFNAMSIZ);
 
     port_address(mac, &port.ifr_hwaddr);
     if (ioctl(control, SIOCSIFHWADDR, &port) < 0)
-        return fail(error, "set the address of", tap, "") == 0;
+        return fail(error, "set the address of", tap, "");
 
     /* A bridge has the least MTU of its ports: a port must not bring it down. */
     if (ioctl(control, SIOCGIFMTU, &target) < 0)
         return fail(error, "find the bridge", bridge,
-                    "; \"ip link add NAME type bridge\" makes one") == 0;
+                    "; \"ip link add NAME type bridge\" makes one");
     port.ifr_mtu = MIN(target.ifr_mtu, TAP_MAX_MTU);
     if (ioctl(control, SIOCSIFMTU, &port) < 0)
-        return fail(error, "set the MTU of", tap, "") == 0;
+        return fail(error, "set the MTU of", tap, "");
 
     target.ifr_ifindex = (int)if_nametoindex(tap);
     if (ioctl(control, SIOCBRADDIF, &target) < 0)
         return fail(error, "make the VM a port of", bridge,
-                    errno == EOPNOTSUPP ? "; it is not a bridge of the Linux kernel" : "") == 0;
+                    errno == EOPNOTSUPP ? "; it is not a bridge of the Linux kernel" : "");
 
     port.ifr_flags = 0;
     if (ioctl(control, SIOCGIFFLAGS, &port) < 0)
-        return fail(error, "read the flags of", tap, "") == 0;
+        return fail(error, "read the flags of", tap, "");
     port.ifr_flags |= IFF_UP;
     if (ioctl(control, SIOCSIFFLAGS, &port) < 0)
-        return fail(error, "switch on", tap, "") == 0;
+        return fail(error, "switch on", tap, "");
     return TRUE;
 }
 
@@ -116,12 +122,10 @@ int tap_open(const char *bridge, const char *prefix, const char *mac, char **nam
 {
     struct ifreq request;
     g_auto(Fd) fd = create(prefix, &request, error);
-    int result = fd;
 
     if (fd < 0 || !plug(bridge, mac, request.ifr_name, error))
         return -1;
     if (name)
         *name = g_strdup(request.ifr_name);
-    fd = -1;
-    return result;
+    return fd_steal(&fd);
 }

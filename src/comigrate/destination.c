@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * The source leads, the destination answers: each function here awaits the message that opens its
+ * phase, does its part and answers. Until the commit nothing that the VMs would notice happens, so
+ * whatever fails, or when the link is lost, everything is simply removed; the source finds both VMs
+ * as it left them. The one exception is the time between the answer "loaded" and the commit: when
+ * the link is lost just then, the source may or may not have committed and only it knows. The pair
+ * stays loaded and paused, and is undecided.
+ */
+#include "comigrate/destination.h"
+
+#include "base/await.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "comigrate/handover.h"
+#include "comigrate/offer.h"
+#include "comigrate/phases.h"
+#include "region/screen.h"
+
+#define SOURCE_MS 60000  /* for what the source does at once */
+#define PRE_COPY_MS (-1) /* as long as it takes; a lost link ends the wait */
+#define LOADED_MS 60000
+#define FIRST_PICTURE_MS 80 /* after that Domain R resumes with the picture as far as it came */
+
+typedef struct {
+    const Destination *destination;
+    Link *link;
+    Pair *pair;
+    gboolean appeared;
+} Run;
+
+static LinkMessage *await_message(Run *run, const char *message, int timeout_ms, GError **error)
+{
+    return link_receive(run->link, message, timeout_ms, run->destination->cancellable, error);
+}
+
+static gboolean answer(Run *run, const char *message, GError **error)
+{
+    return link_send(run->link, message, json_object_new(), NULL, error);
+}
+
+static gboolean run_offer(Run *run, GError **error)
+{
+    g_autoptr(LinkMessage) offer = await_message(run, "offer", SOURCE_MS, error);
+
+    if (!offer)
+        return FALSE;
+    run->pair = offer_take(run->destination->host, offer->object, offer->bytes, error);
+    return run->pair && answer(run, "accepted", error);
+}
+
+static gboolean run_prepare(Run *run, GError **error)
+{
+    g_autoptr(LinkMessage) prepare = await_message(run, "prepare", SOURCE_MS, error);
+    const HostConfig *host = run->destination->host;
+    Pair *pair = run->pair;
+
+    if (!prepare || !pair_build(pair, TRUE, error))
+        return FALSE;
+    run->appeared = TRUE;
+    run->destination->appeared(pair, run->destination->data);
+
+    const char *address = host->migration_address ? host->migration_address : link_local(run->link);
+    g_autofree char *user_vm =
+        vm_migration_listen(pair->user_vm, address, FALSE, host->key_dir, error);
+    if (!user_vm)
+        return FALSE;
+    g_autofree char *domain_r =
+        vm_migration_listen(pair->domain_r, address, TRUE, host->key_dir, error);
+    if (!domain_r)
+        return FALSE;
+
+    JsonObject *prepared = json_object_new();
+    json_object_set_string_member(prepared, "user_vm", user_vm);
+    json_object_set_string_member(prepared, "domain_r", domain_r);
+    return link_send(run->link, "prepared", prepared, NULL, error);
+}
+
+static gboolean run_handover(Run *run, GError **error)
+{
+    g_autoptr(LinkMessage) handover = await_message(run, "handover", PRE_COPY_MS, error);
+
+    return handover &&
+           handover_restore(&run->pair->region->region, run->pair->relay, handover->bytes, error) &&
+           answer(run, "installed", error);
+}
+
+static gboolean run_complete(Run *run, GError **error)
+{
+    g_autoptr(LinkMessage) complete = await_message(run, "complete", SOURCE_MS, error);
+    GCancellable *cancellable = run->destination->cancellable;
+
+    return complete &&
+           vm_migration_await_loaded(run->pair->user_vm, LOADED_MS, cancellable, error) &&
+           vm_migration_await_loaded(run->pair->domain_r, LOADED_MS, cancellable, error) &&
+           answer(run, "loaded", error);
+}
+
+/* Await the user VM's first picture here, so that Domain R does not show an empty one. */
+static void await_first_picture(Pair *pair)
+{
+    g_autoptr(GError) late = NULL;
+
+    if (!await(screen_feed_complete, pair->feed, FIRST_PICTURE_MS, NULL, "the first picture",
+               &late))
+        g_info("the user VM's picture is not complete yet: %s", late->message);
+}
+
+static gboolean resume(Pair *pair, gint64 committed_us, JsonObject *running, GError **error)
+{
+    screen_feed_open(pair->feed);
+    if (!vm_resume(pair->user_vm, error))
+        return FALSE;
+    json_object_set_int_member(running, "user_vm_us", g_get_monotonic_time() - committed_us);
+
+    await_first_picture(pair);
+    relay_thaw(pair->relay);
+    if (!vm_resume(pair->domain_r, error))
+        return FALSE;
+    json_object_set_int_member(running, "domain_r_us", g_get_monotonic_time() - committed_us);
+
+    /* What Domain R had shown before it stopped may be older than what it finds now. */
+    screen_damage(&pair->region->region,
+                  (struct screen_rect){.width = SCREEN_MAX_WIDTH, .height = SCREEN_MAX_HEIGHT});
+    kick_send(pair->kick);
+    return TRUE;
+}
+
+static void announce(Vm *vm)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!vm_announce(vm, &error))
+        g_warning("switches were not told where %s is now: %s", vm_name(vm), error->message);
+}
+
+static gboolean run_commit(Run *run, GError **error)
+{
+    /* Only the source can end it now, so neither time nor a cancel does. */
+    g_autoptr(LinkMessage) commit = link_receive(run->link, "commit", -1, NULL, error);
+    Pair *pair = run->pair;
+
+    if (!commit)
+        return FALSE;
+    gint64 committed_us = g_get_monotonic_time();
+    JsonObject *running = json_object_new();
+    g_autoptr(GError) failure = NULL;
+    if (!resume(pair, committed_us, running, &failure))
+        g_critical("the pair is committed to this host but does not run: %s", failure->message);
+    pair->state = PAIR_RUNNING;
+    pair->migrations++;
+    announce(pair->domain_r);
+    announce(pair->user_vm);
+
+    json_object_set_int_member(running, "total_us", g_get_monotonic_time() - committed_us);
+    g_autoptr(GError) unsent = NULL;
+    if (!link_send(run->link, "running", running, NULL, &unsent))
+        g_warning("the source does not know yet that the pair runs here: %s", unsent->message);
+    return TRUE;
+}
+
+/* The pair runs here whatever comes of this: the source only tells how it went. */
+static gboolean run_retire(Run *run, GError **error)
+{
+    g_autoptr(GError) untold = NULL;
+    g_autoptr(LinkMessage) retire = link_receive(run->link, "retire", SOURCE_MS, NULL, &untold);
+
+    if (!retire)
+        g_message("the source did not say how the co-migration went: %s", untold->message);
+    else
+        run->destination->arrived(retire->object, run->destination->data);
+    return TRUE;
+}
+
+static const struct {
+    Phase phase;
+    gboolean (*run)(Run *run, GError **error);
+} phases[] = {
+    {PHASE_OFFER, run_offer},       {PHASE_PREPARE, run_prepare}, {PHASE_HANDOVER, run_handover},
+    {PHASE_COMPLETE, run_complete}, {PHASE_COMMIT, run_commit},   {PHASE_RETIRE, run_retire},
+};
+
+/* Whether only the source can know if the pair is to run here. */
+static gboolean undecided(const Run *run, Phase phase)
+{
+    return phase == PHASE_COMMIT && link_lost(run->link) && !link_peer_failed(run->link);
+}
+
+static void remove_pair(Run *run)
+{
+    if (!run->pair)
+        return;
+    if (run->appeared)
+        run->destination->disappearing(run->pair, run->destination->data);
+    pair_end(run->pair);
+    g_clear_pointer(&run->pair, pair_free);
+}
+
+Pair *destination_run(const Destination *destination, Link *link, GError **error)
+{
+    Run run = {.destination = destination, .link = link};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(phases); i++) {
+        g_autoptr(GError) failure = NULL;
+        if (phases[i].run(&run, &failure)) {
+            g_message("phase %s is done", phase_name(phases[i].phase));
+            continue;
+        }
+        if (undecided(&run, phases[i].phase)) {
+            g_warning("the link to the source was lost at the commit: %s", failure->message);
+            run.pair->state = PAIR_UNDECIDED;
+            break;
+        }
+        if (!link_lost(link))
+            link_send_error(link, failure);
+        remove_pair(&run);
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return NULL;
+    }
+    return run.pair;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "comigrate/hold.h"
+
+#include "base/await.h"
+
+#define LOOK_MS 5
+
+gboolean hold_phase(Phase phase, GCancellable *cancellable, GError **error)
+{
+    const char *held = g_getenv("DMORE_TEST_HOLD");
+    const char *release = g_getenv("DMORE_TEST_RELEASE");
+
+    if (!held || phase_from_name(held) != phase)
+        return TRUE;
+    g_message("held in phase %s by DMORE_TEST_HOLD", phase_name(phase));
+    while (!release || !g_file_test(release, G_FILE_TEST_EXISTS))
+        if (!await_ms(LOOK_MS, cancellable, error))
+            return FALSE;
+    return TRUE;
+}

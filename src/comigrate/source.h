@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * source.h - the source's side of a co-migration
+ */
+#ifndef DMORE_COMIGRATE_SOURCE_H
+#define DMORE_COMIGRATE_SOURCE_H
+
+#include <gio/gio.h>
+#include "comigrate/report.h"
+#include "pair/pair.h"
+
+typedef struct {
+    const char *host; /* name or address of the destination's dmored */
+    guint16 port;
+    GCancellable *cancellable; /* obeyed until the commit */
+    /* Called when a phase begins, and every now and then during pre-copy. */
+    void (*progress)(const ComigrationProgress *progress, gpointer data);
+    gpointer data;
+} ComigrationOrder;
+
+/* source_run() - move a running pair to another host; awaits
+ * @report: filled in on success; its host is the caller's to free
+ *
+ * On success the VMs run on the other host and the pair has ended here. On failure both VMs run
+ * here, as before, and the console never noticed; only DMORE_ERROR_UNDECIDED is different: then
+ * both are paused here, the pair's state is PAIR_UNDECIDED, and the other host has to be asked.
+ */
+gboolean source_run(Pair *pair, const ComigrationOrder *order, ComigrationReport *report,
+                    GError **error);
+
+#endif

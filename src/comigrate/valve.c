@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "comigrate/valve.h"
+
+#include "base/error.h"
+
+gboolean valve_look(Valve *valve, GError **error)
+{
+    guint64 before = valve->status.transferred;
+    gint64 now;
+
+    if (!vm_migration_query(valve->vm, &valve->status, error))
+        return FALSE;
+    now = g_get_monotonic_time();
+    if (valve->status.state == VM_MIGRATION_FAILED ||
+        valve->status.state == VM_MIGRATION_CANCELLED) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_PEER, "the migration of %s has failed: %s",
+                    vm_name(valve->vm),
+                    *valve->status.error ? valve->status.error : "no reason was given");
+        return FALSE;
+    }
+    if (valve->looked_us && now > valve->looked_us && valve->status.transferred > before) {
+        guint64 speed = (valve->status.transferred - before) * G_USEC_PER_SEC /
+                        (guint64)(now - valve->looked_us);
+        valve->fastest = MAX(valve->fastest, speed);
+    }
+    valve->looked_us = now;
+    return TRUE;
+}
+
+gboolean valve_near(const Valve *valve)
+{
+    guint64 affordable = MIN(valve->fastest, valve->bandwidth) / 1000 * VALVE_STOP_MS;
+
+    /* Before the second pass "remaining" only says what the first has not reached yet. */
+    return valve->status.pass > 1 &&
+           valve->status.remaining <= MAX(affordable, (guint64)VALVE_LITTLE_MIN);
+}
+
+static gboolean set(Valve *valve, gboolean shut, GError **error)
+{
+    if (valve->shut == shut)
+        return TRUE;
+    if (!vm_migration_set_bandwidth(valve->vm, shut ? VALVE_TRICKLE : valve->bandwidth, error))
+        return FALSE;
+    valve->shut = shut;
+    return TRUE;
+}
+
+gboolean valve_widen(Valve *valve, guint64 bandwidth, GError **error)
+{
+    valve->bandwidth = bandwidth;
+    return valve->shut || vm_migration_set_bandwidth(valve->vm, bandwidth, error);
+}
+
+gboolean valve_shut(Valve *valve, GError **error)
+{
+    return set(valve, TRUE, error);
+}
+
+gboolean valve_open(Valve *valve, GError **error)
+{
+    return set(valve, FALSE, error);
+}

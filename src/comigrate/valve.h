@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * valve.h - holds a VM's pre-copy near its end, until both VMs of the pair are there
+ *
+ * Theory of operation
+ *
+ * vm_migration_start() never stops the guest by itself: near its end a migration copies over and
+ * over what the guest dirties, as fast as it may. That is wanted for the last moment before the
+ * switch-over, when as little as possible should be left, but not while one VM waits for the other:
+ * it would keep a processor and the network busy for nothing. So a VM has a valve:
+ *
+ *	open	full bandwidth; it closes when little is left for the first time
+ *	shut	the migration idles at a trickle while the other VM is not there yet
+ *
+ * "Little" is what the stop can afford: what goes over the wire in VALVE_STOP_MS at the speed this
+ * migration has shown. valve_open() opens both valves for the last moment. A change of bandwidth
+ * takes QEMU up to 100 ms to obey (its rate limit works in windows of that length), so after
+ *opening one has to look at the remainder again rather than believe the last one.
+ */
+#ifndef DMORE_COMIGRATE_VALVE_H
+#define DMORE_COMIGRATE_VALVE_H
+
+#include "qemu/vm.h"
+
+#define VALVE_STOP_MS 100
+#define VALVE_TRICKLE 65536         /* bytes a second */
+#define VALVE_OPENING_MS 120        /* until QEMU surely obeys a valve that was opened */
+#define VALVE_LITTLE_MIN (4u << 20) /* bytes; below this nothing is gained by waiting */
+
+typedef struct {
+    Vm *vm;
+    guint64 bandwidth; /* when open, bytes a second */
+    gboolean shut;
+    VmMigrationStatus status; /* of the last look */
+    gint64 looked_us;         /* monotonic time of the last look; 0 before the first */
+    guint64 fastest;          /* bytes a second, the most that was seen between two looks */
+} Valve;
+
+/* valve_look() - ask how far the migration is
+ * Return: FALSE when it has failed or cannot be asked.
+ */
+gboolean valve_look(Valve *valve, GError **error);
+
+/* valve_near() - whether, at the last look, only little was left */
+gboolean valve_near(const Valve *valve);
+
+/* valve_widen() - another bandwidth from now on, also for the next time that it is opened */
+gboolean valve_widen(Valve *valve, guint64 bandwidth, GError **error);
+
+gboolean valve_shut(Valve *valve, GError **error);
+gboolean valve_open(Valve *valve, GError **error);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * control.h - the control socket of a pair: `dmore` asks, dmore-pair answers
+ *
+ * A request is a line {"command": ..., "arguments": {...}}. It is answered by any number of lines
+ * {"progress": {...}} and then one {"result": {...}} or {"error": {"code": ..., "message": ...}}.
+ * The socket is open to root alone, by the permissions of its directory.
+ */
+#ifndef DMORE_PAIR_PROCESS_CONTROL_H
+#define DMORE_PAIR_PROCESS_CONTROL_H
+
+#include <gio/gio.h>
+#include <json-glib/json-glib.h>
+
+typedef struct Control Control;
+typedef struct Request Request;
+
+/* @request: to be answered, now or later, with request_result() or request_error()
+ * @arguments: borrowed; never NULL
+ */
+typedef void (*ControlRequested)(Request *request, const char *command, JsonObject *arguments,
+                                 gpointer data);
+
+/* control_new() - listen on @path */
+Control *control_new(const char *path, ControlRequested requested, gpointer data, GError **error);
+
+/* control_free() - stops listening; requests that are open are answered to nobody */
+void control_free(Control *control);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Control, control_free)
+
+/* Who asked may have gone meanwhile: then these say it to nobody. */
+
+void request_progress(Request *request, JsonObject *progress /* (transfer full) */);
+
+/* The last word; @request is gone afterwards. */
+void request_result(Request *request, JsonObject *result /* (transfer full) */);
+void request_error(Request *request, const GError *error);
+
+#endif

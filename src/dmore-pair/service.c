@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dmore-pair/service.h"
+
+#include <glib-unix.h>
+
+#include "base/await.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "comigrate/source.h"
+#include "dmore-pair/status.h"
+#include "pair/screenshot.h"
+
+typedef void (*Procedure)(Service *service, Request *request);
+
+struct Service {
+    Pair *pair; /* borrowed; NULL while none is shown */
+    Control *control;
+    GCancellable *cancellable;
+    guint signals[2];
+    gboolean ending; /* a signal has asked for the end of the pair */
+
+    Procedure queued; /* waits for service_run(), or is being run by it */
+    Request *queued_request;
+    char *host; /* of a queued migration */
+    guint16 port;
+
+    const char *phase;          /* of the co-migration that runs; NULL when none does */
+    JsonObject *last_migration; /* the one by which the pair came here; NULL if it started here */
+};
+
+static JsonObject *make_status(const Service *service)
+{
+    JsonObject *status = status_make(service->pair);
+
+    if (service->phase)
+        json_object_set_string_member(status, "phase", service->phase);
+    if (service->last_migration)
+        json_object_set_object_member(status, "last_migration",
+                                      json_object_ref(service->last_migration));
+    else
+        json_object_set_null_member(status, "last_migration");
+    return status;
+}
+
+static void refuse(Request *request, int code, const char *format, ...) G_GNUC_PRINTF(3, 4);
+static void refuse(Request *request, int code, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    g_autofree char *message = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_autoptr(GError) error = g_error_new_literal(DMORE_ERROR, code, message);
+    request_error(request, error);
+}
+
+/* Procedures */
+
+static void tell_progress(const ComigrationProgress *progress, gpointer data)
+{
+    Service *service = data;
+
+    service->phase = phase_name(progress->phase);
+    if (service->queued_request)
+        request_progress(service->queued_request, progress_to_json(progress));
+}
+
+static void run_migrate(Service *service, Request *request)
+{
+    ComigrationOrder order = {
+        .host = service->host,
+        .port = service->port,
+        .cancellable = service->cancellable,
+        .progress = tell_progress,
+        .data = service,
+    };
+    ComigrationReport report = {0};
+    g_autoptr(GError) error = NULL;
+
+    g_message("co-migration to %s begins", service->host);
+    gboolean done = source_run(service->pair, &order, &report, &error);
+    service->phase = NULL;
+    if (done) {
+        g_message("co-migration to %s is done: %.1f s, Domain R paused for %.1f ms, the user VM "
+                  "for %.1f ms",
+                  service->host, (double)report.total_us / 1e6,
+                  (double)report.domain_r_pause_us / 1e3, (double)report.user_vm_pause_us / 1e3);
+        request_result(request, report_to_json(&report));
+    } else {
+        g_message("co-migration to %s was not made: %s", service->host, error->message);
+        request_error(request, error);
+    }
+    g_free(report.host);
+}
+
+static void run_down(Service *service, Request *request)
+{
+    pair_end(service->pair);
+    if (request)
+        request_result(request, json_object_new());
+}
+
+static void queue(Service *service, Procedure procedure, Request *request)
+{
+    service->queued = procedure;
+    service->queued_request = request;
+    /* So that what runs now cannot be cancelled by what has been cancelled before. */
+    g_cancellable_reset(service->cancellable);
+}
+
+/* Commands */
+
+static void do_status(Service *service, Request *request, JsonObject *arguments)
+{
+    request_result(request, make_status(service));
+}
+
+static void do_console(Service *service, Request *request, JsonObject *arguments)
+{
+    request_result(request, status_console(service->pair));
+}
+
+static void on_screenshot(GObject *source, GAsyncResult *result, gpointer data)
+{
+    Request *request = data;
+    g_autoptr(GError) error = NULL;
+    int width;
+    int height;
+
+    if (!screenshot_write_finish(result, &width, &height, &error)) {
+        request_error(request, error);
+        return;
+    }
+    JsonObject *object = json_object_new();
+    json_object_set_int_member(object, "width", width);
+    json_object_set_int_member(object, "height", height);
+    request_result(request, object);
+}
+
+static void do_screenshot(Service *service, Request *request, JsonObject *arguments)
+{
+    const char *path = json_get_text(arguments, "path", NULL);
+
+    if (!path || !g_path_is_absolute(path)) {
+        refuse(request, DMORE_ERROR_USAGE, "a screenshot needs an absolute path");
+        return;
+    }
+    screenshot_write_async(&service->pair->region->region, path, on_screenshot, request);
+}
+
+static void do_migrate(Service *service, Request *request, JsonObject *arguments)
+{
+    const char *host = json_get_text(arguments, "host", NULL);
+    gint64 port = json_get_integer(arguments, "port", HOST_DEFAULT_PORT);
+
+    if (!host || port < 1 || port > G_MAXUINT16) {
+        refuse(request, DMORE_ERROR_USAGE, "a migration needs a host and a port from 1 to 65535");
+        return;
+    }
+    if (service->pair->state != PAIR_RUNNING) {
+        refuse(request, DMORE_ERROR_BUSY, "%s cannot be migrated now: it is %s",
+               service->pair->config->name, pair_state_name(service->pair->state));
+        return;
+    }
+    g_free(service->host);
+    service->host = g_strdup(host);
+    service->port = (guint16)port;
+    queue(service, run_migrate, request);
+}
+
+static void do_cancel(Service *service, Request *request, JsonObject *arguments)
+{
+    PairState state = service->pair->state;
+
+    if (state == PAIR_UNDECIDED) {
+        refuse(request, DMORE_ERROR_BUSY,
+               "the co-migration is committed and cannot be cancelled any more");
+        return;
+    }
+    if (state != PAIR_MIGRATING && state != PAIR_INCOMING) {
+        refuse(request, DMORE_ERROR_NOT_FOUND, "%s is not being migrated",
+               service->pair->config->name);
+        return;
+    }
+    g_cancellable_cancel(service->cancellable);
+    request_result(request, json_object_new());
+}
+
+static void do_down(Service *service, Request *request, JsonObject *arguments)
+{
+    queue(service, run_down, request);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(Service *service, Request *request, JsonObject *arguments);
+    gboolean procedure; /* refused while a procedure runs */
+} commands[] = {
+    {"status", do_status, FALSE},         {"console", do_console, FALSE},
+    {"screenshot", do_screenshot, FALSE}, {"cancel", do_cancel, FALSE},
+    {"migrate", do_migrate, TRUE},        {"down", do_down, TRUE},
+};
+
+static void on_requested(Request *request, const char *command, JsonObject *arguments,
+                         gpointer data)
+{
+    Service *service = data;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {
+        if (!g_str_equal(commands[i].name, command))
+            continue;
+        if (commands[i].procedure && (service->queued || service->pair->state != PAIR_RUNNING))
+            refuse(request, DMORE_ERROR_BUSY, "%s is %s; wait until that is over, or cancel it",
+                   service->pair->config->name, pair_state_name(service->pair->state));
+        else
+            commands[i].run(service, request, arguments);
+        return;
+    }
+    refuse(request, DMORE_ERROR_USAGE, "there is no command '%s'", command);
+}
+
+static gboolean on_signal(gpointer data)
+{
+    Service *service = data;
+
+    g_message("asked by a signal to end");
+    service->ending = TRUE;
+    g_cancellable_cancel(service->cancellable);
+    return G_SOURCE_CONTINUE;
+}
+
+/* A VM has ended or stopped by itself: whatever co-migration runs cannot go on. */
+static void on_pair_changed(gpointer data)
+{
+    Service *service = data;
+    const Pair *pair = service->pair;
+
+    if (pair->state != PAIR_MIGRATING && pair->state != PAIR_INCOMING)
+        return;
+    if (vm_state(pair->user_vm) == VM_GONE || vm_state(pair->domain_r) == VM_GONE)
+        g_cancellable_cancel(service->cancellable);
+}
+
+Service *service_new(void)
+{
+    Service *service = g_new0(Service, 1);
+
+    service->cancellable = g_cancellable_new();
+    service->signals[0] = g_unix_signal_add(SIGTERM, on_signal, service);
+    service->signals[1] = g_unix_signal_add(SIGINT, on_signal, service);
+    return service;
+}
+
+GCancellable *service_cancellable(Service *service)
+{
+    return service->cancellable;
+}
+
+gboolean service_show(Service *service, Pair *pair, GError **error)
+{
+    g_autofree char *path = pair_path(pair, RUN_CONTROL);
+
+    service->pair = pair;
+    pair->changed = on_pair_changed;
+    pair->changed_data = service;
+    service->control = control_new(path, on_requested, service, error);
+    return service->control != NULL;
+}
+
+void service_hide(Service *service)
+{
+    g_clear_pointer(&service->control, control_free);
+    if (service->pair)
+        service->pair->changed = NULL;
+    service->pair = NULL;
+}
+
+void service_note_migration(Service *service, JsonObject *report)
+{
+    g_clear_pointer(&service->last_migration, json_object_unref);
+    service->last_migration = json_object_ref(report);
+}
+
+static gboolean has_work(gpointer data)
+{
+    const Service *service = data;
+
+    return service->queued || service->ending;
+}
+
+void service_run(Service *service)
+{
+    while (!service->pair->ended) {
+        await(has_work, service, -1, NULL, "a request", NULL);
+        if (service->queued)
+            service->queued(service, service->queued_request);
+        else
+            run_down(service, NULL);
+        service->queued = NULL;
+        service->queued_request = NULL;
+    }
+}
+
+void service_free(Service *service)
+{
+    service_hide(service);
+    for (gsize i = 0; i < G_N_ELEMENTS(service->signals); i++)
+        g_source_remove(service->signals[i]);
+    g_clear_pointer(&service->last_migration, json_object_unref);
+    g_object_unref(service->cancellable);
+    g_free(service->host);
+    g_free(service);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pair.h - a user VM and its Domain R on this host
+ *
+ * A Pair owns everything that the two need here: run directory, region, network interfaces, both
+ * hypervisor processes, relay, kick, display and screen feed. pair_end() takes all that away again;
+ * pair_free() alone lets the VMs go on without this program.
+ */
+#ifndef DMORE_PAIR_PAIR_H
+#define DMORE_PAIR_PAIR_H
+
+#include <gio/gio.h>
+#include "pair/config.h"
+#include "pair/hostconfig.h"
+#include "pair/image.h"
+#include "pair/kick.h"
+#include "pair/region-file.h"
+#include "pair/relay.h"
+#include "pair/rundir.h"
+#include "pair/screen-feed.h"
+#include "qemu/display.h"
+#include "qemu/probe.h"
+#include "qemu/vm.h"
+
+typedef enum {
+    PAIR_STARTING,
+    PAIR_RUNNING,
+    PAIR_INCOMING,  /* another host is sending it */
+    PAIR_MIGRATING, /* this host is sending it */
+    PAIR_UNDECIDED, /* which host runs it is open until the two have spoken */
+    PAIR_STOPPING,
+} PairState;
+
+/* What two hosts must have in common for a pair to move between them; told in the offer. */
+typedef struct {
+    char *accelerator; /* "kvm", "tcg" */
+    char *qemu_version;
+    char *image_id;
+    char *user_vm_machine; /* versioned machine types */
+    char *domain_r_machine;
+} PairPlatform;
+
+typedef struct {
+    const HostConfig *host;
+    PairConfig *config;
+    GBytes *settings;  /* for Domain R; made once, on the host where the pair started */
+    gsize region_size; /* bytes */
+    Probe *probe;
+    Image *image;
+    PairPlatform platform;
+    PairState state;
+    gint64 migrations; /* how often it has moved since it was started */
+    gboolean ended;    /* nothing of the pair is on this host: not built yet, or removed again */
+
+    int claim; /* of the run directory; -1 when there is none, as with the two interfaces */
+    int user_vm_tap;
+    int domain_r_tap;
+
+    Vm *user_vm;
+    Vm *domain_r;
+    RegionFile *region;
+    Relay *relay;
+    Kick *kick;
+    ScreenFeed *feed;
+    Display *display;
+
+    /* Called when the pair's state on this host has changed by itself: a VM has ended. */
+    void (*changed)(gpointer data);
+    gpointer changed_data;
+} Pair;
+
+const char *pair_state_name(PairState state);
+
+/* pair_new() - look at this host: hypervisor, image, accelerator
+ * @host: outlives the pair
+ * @config: (transfer full)
+ * @settings: (nullable): from the host where the pair started; NULL: this is that host, make them
+ *
+ * Nothing is started or created. Return: NULL with DMORE_ERROR_HOST or DMORE_ERROR_USAGE.
+ */
+Pair *pair_new(const HostConfig *host, PairConfig *config, GBytes *settings, GError **error);
+
+/* pair_check_host() - whether this host has what the pair needs: a free name, disks, bridges,
+ * memory Return: FALSE with DMORE_ERROR_HOST, or DMORE_ERROR_BUSY for the name. Changes nothing.
+ */
+gboolean pair_check_host(const Pair *pair, GError **error);
+
+/* pair_build() - create everything and start both hypervisors, both VMs paused
+ * @incoming: the VMs wait for their state from another host, and the feed stays closed
+ *
+ * On failure what was created is still there: pair_end() removes it. Awaits.
+ */
+gboolean pair_build(Pair *pair, gboolean incoming, GError **error);
+
+/* pair_start() - run the user VM, then Domain R; await its console
+ * Return: FALSE with DMORE_ERROR_FAILED and Domain R's own words when the console does not come up.
+ */
+gboolean pair_start(Pair *pair, GError **error);
+
+/* pair_path() - a file of the pair in the run directory; free with g_free() */
+char *pair_path(const Pair *pair, RunFile file);
+
+/* pair_domain_r_message() - what Domain R says of itself, made valid UTF-8; free with g_free() */
+char *pair_domain_r_message(const Pair *pair);
+
+/* pair_memory() - bytes of memory that the two VMs may take */
+guint64 pair_memory(const Pair *pair);
+
+/* pair_end() - end Domain R, then the user VM; remove all that the pair had on this host */
+void pair_end(Pair *pair);
+
+/* pair_free() - a pair that has not ended goes on without this program */
+void pair_free(Pair *pair);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pair, pair_free)
+
+#endif
