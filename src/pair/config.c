@@ -58,7 +58,7 @@ static gboolean check(const PairConfig *config, const char *origin, const int *l
 
     if (!r->address && !r->address6)
         return ini_error(
-            error, origin, 0,
+            error, origin, -lines[PAIR_KEY_R_ADDRESS],
             "section [domain-r] lacks an address: set \"address\" (such as 10.0.0.5/24,"
             " or dhcp) or \"address6\", or both");
     if (r->gateway && strcmp(r->address, "dhcp") == 0)

@@ -181,6 +181,8 @@ gboolean ini_parse(const char *text, gsize length, const char *origin, const Ini
         return ini_error(error, origin, line, "this is not UTF-8 text");
     }
     copy = g_strndup(text, length);
+    if (g_str_has_prefix(copy, "\xef\xbb\xbf")) /* the mark some editors begin a file with */
+        memset(copy, ' ', 3);
     all = g_strsplit(copy, "\n", -1);
     for (char **next = all; *next; next++) {
         char *line = g_strstrip(*next);
