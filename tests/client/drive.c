@@ -580,16 +580,17 @@ Drive *drive_new(const DriveOptions *options, GMainLoop *loop, GError **error)
         .cut_text = on_cut_text,
         .lost = on_lost,
     };
-    g_autoptr(Drive) drive = g_new0(Drive, 1);
+    Drive *drive = g_new0(Drive, 1);
     drive->loop = loop;
     drive->modifiers = options->modifiers;
     drive->watches = g_ptr_array_new_with_free_func(watch_free);
     drive->keyboard = keyboard_new(options->layout, error);
-    if (!drive->keyboard)
+    if (drive->keyboard)
+        drive->view = view_connect(&options->view, &events, drive, error);
+    if (!drive->view) {
+        drive_free(drive);
         return NULL;
-    drive->view = view_connect(&options->view, &events, drive, error);
-    if (!drive->view)
-        return NULL;
+    }
     drive->changed_at = g_get_monotonic_time();
 
     int width;
@@ -601,7 +602,7 @@ Drive *drive_new(const DriveOptions *options, GMainLoop *loop, GError **error)
     json_object_set_int_member(object, "height", height);
     json_object_set_int_member(object, "port", view_local_port(drive->view));
     print(object);
-    return g_steal_pointer(&drive);
+    return drive;
 }
 
 void drive_free(Drive *drive)
@@ -609,8 +610,8 @@ void drive_free(Drive *drive)
     if (!drive)
         return;
     g_clear_pointer(&drive->watches, g_ptr_array_unref);
-    view_close(drive->view);
-    keyboard_free(drive->keyboard);
+    g_clear_pointer(&drive->view, view_close);
+    g_clear_pointer(&drive->keyboard, keyboard_free);
     g_free(drive);
 }
 

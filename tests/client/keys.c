@@ -21,7 +21,7 @@ struct Keyboard {
 
 Keyboard *keyboard_new(const char *layout, GError **error)
 {
-    g_autoptr(Keyboard) keyboard = g_new0(Keyboard, 1);
+    Keyboard *keyboard = g_new0(Keyboard, 1);
     const struct xkb_rule_names names = {.rules = "evdev", .model = "pc105", .layout = layout};
     keyboard->context = xkb_context_new(XKB_CONTEXT_NO_FLAGS);
     if (keyboard->context)
@@ -30,9 +30,10 @@ Keyboard *keyboard_new(const char *layout, GError **error)
     if (!keyboard->keymap) {
         g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "XKB has no layout \"%s\"",
                     layout);
+        keyboard_free(keyboard);
         return NULL;
     }
-    return g_steal_pointer(&keyboard);
+    return keyboard;
 }
 
 void keyboard_free(Keyboard *keyboard)

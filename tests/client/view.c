@@ -387,11 +387,11 @@ void view_close(View *view)
 
 gboolean view_key(View *view, const KeyEvent *event)
 {
+    rfbBool down = event->down ? TRUE : FALSE;
     if (view->options.extended && event->number &&
         SupportsClient2Server(view->client, rfbQemuEvent))
-        return SendExtendedKeyEvent(view->client, event->keysym, event->number,
-                                    event->down ? TRUE : FALSE);
-    return SendKeyEvent(view->client, event->keysym, event->down ? TRUE : FALSE);
+        return SendExtendedKeyEvent(view->client, event->keysym, event->number, down);
+    return SendKeyEvent(view->client, event->keysym, down);
 }
 
 gboolean view_pointer(View *view, int x, int y, int buttons)

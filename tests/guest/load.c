@@ -146,15 +146,15 @@ static const char *exchange(int fd, unsigned long count, long interval_ms)
         char sent[24];
         char got[24];
         int64_t begin = now_us();
-        ssize_t length = snprintf(sent, sizeof(sent), "%lu\n", n);
-        if (send(fd, sent, (size_t)length, MSG_NOSIGNAL) != length)
+        size_t length = (size_t)snprintf(sent, sizeof(sent), "%09lu\n", n);
+        if (length > sizeof(got) || send(fd, sent, length, MSG_NOSIGNAL) != (ssize_t)length)
             return strerror(errno);
-        ssize_t have = recv(fd, got, (size_t)length, MSG_WAITALL);
+        ssize_t have = recv(fd, got, length, MSG_WAITALL);
         if (have < 0)
             return strerror(errno);
-        if (have != length)
+        if (have != (ssize_t)length)
             return "the other side has closed";
-        if (memcmp(sent, got, (size_t)length) != 0)
+        if (memcmp(sent, got, length) != 0)
             return "what came back is not what was sent";
         report("N %lu %lld", n, (long long)(now_us() - begin));
         pace(&next, interval_ms);
