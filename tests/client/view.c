@@ -336,7 +336,7 @@ View *view_connect(const ViewOptions *options, const ViewEvents *events, gpointe
     client->serverPort = options->port;
     client->canHandleNewFBSize = TRUE;
     client->appData.encodingsString = options->encodings;
-    client->appData.enableJPEG = options->lossy;
+    client->appData.enableJPEG = options->lossy ? TRUE : FALSE;
     client->appData.useRemoteCursor = TRUE;
     client->MallocFrameBuffer = on_size;
     client->GotFrameBufferUpdate = on_rectangle;

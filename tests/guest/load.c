@@ -26,6 +26,7 @@
 #define DISK "/dev/vda"
 #define BLOCK 4096
 #define PAGE 4096
+#define LINE 10     /* bytes sent and echoed at a time */
 #define SLICE_MS 10 /* memory is dirtied in slices of this length */
 
 static int64_t now_us(void)
@@ -143,18 +144,18 @@ static const char *exchange(int fd, unsigned long count, long interval_ms)
 {
     int64_t next = now_us();
     for (unsigned long n = 0; n < count; n++) {
-        char sent[24];
-        char got[24];
+        char sent[LINE + 1];
+        char got[LINE];
         int64_t begin = now_us();
-        size_t length = (size_t)snprintf(sent, sizeof(sent), "%09lu\n", n);
-        if (length > sizeof(got) || send(fd, sent, length, MSG_NOSIGNAL) != (ssize_t)length)
+        snprintf(sent, sizeof(sent), "%09lu\n", n % 1000000000);
+        if (send(fd, sent, LINE, MSG_NOSIGNAL) != LINE)
             return strerror(errno);
-        ssize_t have = recv(fd, got, length, MSG_WAITALL);
+        ssize_t have = recv(fd, got, LINE, MSG_WAITALL);
         if (have < 0)
             return strerror(errno);
-        if (have != (ssize_t)length)
+        if (have != LINE)
             return "the other side has closed";
-        if (memcmp(sent, got, length) != 0)
+        if (memcmp(sent, got, LINE) != 0)
             return "what came back is not what was sent";
         report("N %lu %lld", n, (long long)(now_us() - begin));
         pace(&next, interval_ms);
