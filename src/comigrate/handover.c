@@ -115,15 +115,17 @@ gboolean handover_restore(const struct region *region, Relay *relay, GBytes *han
     struct record_reader reader = {.next = bytes + sizeof(header), .left = size - sizeof(header)};
     struct record record;
     int streams = 0;
+    gboolean geometry = FALSE;
     int ret;
     while ((ret = record_next(&reader, &record)) > 0) {
         if (!restore_record(region, relay, &record, error))
             return FALSE;
         streams += record.type == HANDOVER_STREAM;
+        geometry |= record.type == HANDOVER_GEOMETRY;
     }
     if (ret < 0)
         return refuse(error, "it is cut or damaged");
-    if (streams != REGION_STREAMS)
-        return refuse(error, "it does not hold every stream once");
+    if (streams != REGION_STREAMS || !geometry)
+        return refuse(error, "something is missing from it");
     return TRUE;
 }
