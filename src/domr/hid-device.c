@@ -1,0 +1,647 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * hid-device.c - a USB HID device with one interrupt endpoint, plugged into the user VM
+ *
+ * Sources: USB 2.0, chapter 9 (descriptors and standard requests); Device Class Definition for
+ * HID 1.11, sections 6 and 7; the usbredir protocol description, 0.7.
+ */
+#include "domr/hid-device.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <usbredirfilter.h>
+#include <usbredirparser.h>
+
+#include "domr/log.h"
+
+#define ENDPOINT_IN 0x81
+/* One frame. A slower interval delays each key and limits typing to two reports an interval. */
+#define INTERVAL 1
+
+/* usbredir numbers endpoints 0-15 for OUT and 16-31 for IN. */
+#define REDIR_ENDPOINTS 32
+#define REDIR_INDEX(endpoint) (((endpoint)&0x80) >> 3 | ((endpoint)&0x0f))
+
+/* The IDs of the hypervisor's own HID devices, which operating systems know and have no quirks
+ * for. */
+#define VENDOR_ID 0x0627
+#define PRODUCT_ID 0x0001
+
+#define LOW(word) ((word)&0xff)
+#define HIGH(word) ((word) >> 8)
+
+/* USB 2.0, 9.6 and HID 1.11, 7.1 */
+enum descriptor_type {
+    DESCRIPTOR_DEVICE = 1,
+    DESCRIPTOR_CONFIGURATION = 2,
+    DESCRIPTOR_STRING = 3,
+    DESCRIPTOR_INTERFACE = 4,
+    DESCRIPTOR_ENDPOINT = 5,
+    DESCRIPTOR_HID = 0x21,
+    DESCRIPTOR_REPORT = 0x22,
+};
+
+enum string_index {
+    STRING_LANGUAGES = 0,
+    STRING_MANUFACTURER = 1,
+    STRING_PRODUCT = 2,
+};
+
+/* A control request's type and number in one word: bmRequestType << 8 | bRequest */
+enum request {
+    GET_STATUS_DEVICE = 0x8000,
+    GET_STATUS_INTERFACE = 0x8100,
+    GET_STATUS_ENDPOINT = 0x8200,
+    CLEAR_FEATURE_DEVICE = 0x0001,
+    CLEAR_FEATURE_ENDPOINT = 0x0201,
+    SET_FEATURE_DEVICE = 0x0003,
+    GET_DESCRIPTOR_DEVICE = 0x8006,
+    GET_DESCRIPTOR_INTERFACE = 0x8106,
+    HID_GET_REPORT = 0xa101,
+    HID_GET_IDLE = 0xa102,
+    HID_GET_PROTOCOL = 0xa103,
+    HID_SET_REPORT = 0x2109,
+    HID_SET_IDLE = 0x210a,
+    HID_SET_PROTOCOL = 0x210b,
+};
+
+enum report_type { /* HID 1.11, 7.2.1, high byte of wValue */
+    REPORT_INPUT = 1,
+    REPORT_OUTPUT = 2,
+};
+
+static const uint8_t device_descriptor[] = {
+    18,
+    DESCRIPTOR_DEVICE,
+    LOW(0x0200),
+    HIGH(0x0200), /* USB 2.0 */
+    0,
+    0,
+    0,              /* class: see the interface */
+    HID_REPORT_MAX, /* packet size of endpoint 0 */
+    LOW(VENDOR_ID),
+    HIGH(VENDOR_ID),
+    LOW(PRODUCT_ID),
+    HIGH(PRODUCT_ID),
+    LOW(0x0100),
+    HIGH(0x0100), /* release of the device */
+    STRING_MANUFACTURER,
+    STRING_PRODUCT,
+    0,
+    1, /* configurations */
+};
+
+#define HID_DESCRIPTOR_AT 18
+#define HID_DESCRIPTOR_SIZE 9
+
+static void make_configuration_descriptor(struct hid_device *device)
+{
+    const struct hid_model *model = device->model;
+    const uint8_t bytes[] = {
+        9,
+        DESCRIPTOR_CONFIGURATION,
+        HID_CONFIGURATION_SIZE,
+        0,
+        1, /* interfaces */
+        1, /* value of this configuration */
+        0,
+        /* Powered by the bus, and no remote wake-up: a guest that may wake the device up by
+         * polling only never suspends it, and a suspended one could not be woken up through
+         * usbredir. */
+        0x80,
+        50,
+
+        9,
+        DESCRIPTOR_INTERFACE,
+        0,
+        0,
+        1, /* endpoint besides endpoint 0 */
+        3, /* HID */
+        model->subclass,
+        model->protocol,
+        0,
+
+        HID_DESCRIPTOR_SIZE,
+        DESCRIPTOR_HID,
+        LOW(0x0111),
+        HIGH(0x0111), /* HID 1.11 */
+        0,
+        1,
+        DESCRIPTOR_REPORT,
+        LOW(model->report_descriptor_size),
+        HIGH(model->report_descriptor_size),
+
+        7,
+        DESCRIPTOR_ENDPOINT,
+        ENDPOINT_IN,
+        3, /* interrupt */
+        HID_REPORT_MAX,
+        0,
+        INTERVAL,
+    };
+
+    _Static_assert(sizeof(bytes) == sizeof(device->configuration_descriptor), "one descriptor");
+    memcpy(device->configuration_descriptor, bytes, sizeof(bytes));
+}
+
+/* struct answer - what a control request gets: a status, and bytes if it asked for some */
+struct answer {
+    uint8_t status;
+    uint8_t size;
+    uint8_t bytes[256];
+};
+
+static void answer_bytes(struct answer *answer, const void *bytes, size_t size)
+{
+    answer->status = usb_redir_success;
+    answer->size = (uint8_t)size;
+    memcpy(answer->bytes, bytes, size);
+}
+
+static void answer_string(struct answer *answer, const char *text)
+{
+    size_t length = strlen(text);
+
+    answer->status = usb_redir_success;
+    answer->size = (uint8_t)(2 + 2 * length);
+    answer->bytes[0] = answer->size;
+    answer->bytes[1] = DESCRIPTOR_STRING;
+    for (size_t i = 0; i < length; i++) { /* UTF-16 */
+        answer->bytes[2 + 2 * i] = (uint8_t)text[i];
+        answer->bytes[3 + 2 * i] = 0;
+    }
+}
+
+static void get_descriptor(const struct hid_device *device, uint16_t value, struct answer *answer)
+{
+    static const uint8_t languages[] = {4, DESCRIPTOR_STRING, LOW(0x0409), HIGH(0x0409)};
+    const struct hid_model *model = device->model;
+
+    switch (HIGH(value)) {
+    case DESCRIPTOR_DEVICE:
+        answer_bytes(answer, device_descriptor, sizeof(device_descriptor));
+        break;
+    case DESCRIPTOR_CONFIGURATION:
+        answer_bytes(answer, device->configuration_descriptor,
+                     sizeof(device->configuration_descriptor));
+        break;
+    case DESCRIPTOR_HID:
+        answer_bytes(answer, device->configuration_descriptor + HID_DESCRIPTOR_AT,
+                     HID_DESCRIPTOR_SIZE);
+        break;
+    case DESCRIPTOR_REPORT:
+        answer_bytes(answer, model->report_descriptor, model->report_descriptor_size);
+        break;
+    case DESCRIPTOR_STRING:
+        if (LOW(value) == STRING_LANGUAGES)
+            answer_bytes(answer, languages, sizeof(languages));
+        else if (LOW(value) == STRING_MANUFACTURER)
+            answer_string(answer, "D-MORE");
+        else if (LOW(value) == STRING_PRODUCT)
+            answer_string(answer, model->product);
+        break;
+    default:
+        break;
+    }
+}
+
+static void control(struct hid_device *device,
+                    const struct usb_redir_control_packet_header *request, const uint8_t *data,
+                    size_t size, struct answer *answer)
+{
+    static const uint8_t zeroes[2] = {0};
+
+    switch (request->requesttype << 8 | request->request) {
+    case GET_STATUS_DEVICE:
+    case GET_STATUS_INTERFACE:
+    case GET_STATUS_ENDPOINT:
+        answer_bytes(answer, zeroes, sizeof(zeroes));
+        break;
+    case CLEAR_FEATURE_DEVICE:
+    case CLEAR_FEATURE_ENDPOINT:
+    case SET_FEATURE_DEVICE:
+        answer->status = usb_redir_success; /* the endpoint never halts */
+        break;
+    case GET_DESCRIPTOR_DEVICE:
+    case GET_DESCRIPTOR_INTERFACE:
+        get_descriptor(device, request->value, answer);
+        break;
+    case HID_GET_REPORT:
+        if (HIGH(request->value) == REPORT_INPUT)
+            answer_bytes(answer, device->last_report, device->model->report_size);
+        break;
+    case HID_SET_REPORT:
+        if (HIGH(request->value) == REPORT_OUTPUT && device->model->output) {
+            device->model->output(device, data, size < HID_REPORT_MAX ? size : HID_REPORT_MAX);
+            answer->status = usb_redir_success;
+        }
+        break;
+    case HID_GET_IDLE:
+        answer_bytes(answer, &device->idle, 1);
+        break;
+    case HID_SET_IDLE:
+        device->idle = HIGH(request->value);
+        answer->status = usb_redir_success;
+        break;
+    case HID_GET_PROTOCOL:
+        answer_bytes(answer, &device->boot_or_report, 1);
+        break;
+    case HID_SET_PROTOCOL:
+        device->boot_or_report = request->value != 0;
+        answer->status = usb_redir_success;
+        break;
+    default:
+        break;
+    }
+}
+
+/* What follows are the parser's callbacks. It calls those that belong to the messages a side with
+ * a guest may send; each has to be there. */
+
+static void on_log(void *data, int level, const char *message)
+{
+    struct hid_device *device = data;
+
+    if (level <= usbredirparser_warning)
+        log_warning("%s: %s", device->model->product, message);
+}
+
+static int on_read(void *data, uint8_t *bytes, int size)
+{
+    struct hid_device *device = data;
+    int taken = ring_read(&device->in, bytes, (size_t)size);
+
+    if (taken < 0)
+        device->broken = true;
+    else if (taken > 0)
+        device->progress = true;
+    return taken < 0 ? -1 : taken;
+}
+
+static int on_write(void *data, uint8_t *bytes, int size)
+{
+    struct hid_device *device = data;
+    int taken = ring_write(&device->out, bytes, (size_t)size);
+
+    if (taken < 0)
+        device->broken = true;
+    else if (taken > 0)
+        device->progress = true;
+    return taken < 0 ? -1 : taken;
+}
+
+static void send_layout(struct hid_device *device)
+{
+    struct usb_redir_ep_info_header endpoints = {0};
+    struct usb_redir_interface_info_header interfaces = {
+        .interface_count = 1,
+        .interface_class = {3},
+        .interface_subclass = {device->model->subclass},
+        .interface_protocol = {device->model->protocol},
+    };
+
+    memset(endpoints.type, usb_redir_type_invalid, sizeof(endpoints.type));
+    endpoints.type[REDIR_INDEX(0x00)] = usb_redir_type_control;
+    endpoints.type[REDIR_INDEX(0x80)] = usb_redir_type_control;
+    endpoints.max_packet_size[REDIR_INDEX(0x00)] = HID_REPORT_MAX;
+    endpoints.max_packet_size[REDIR_INDEX(0x80)] = HID_REPORT_MAX;
+    endpoints.type[REDIR_INDEX(ENDPOINT_IN)] = usb_redir_type_interrupt;
+    endpoints.interval[REDIR_INDEX(ENDPOINT_IN)] = INTERVAL;
+    endpoints.max_packet_size[REDIR_INDEX(ENDPOINT_IN)] = HID_REPORT_MAX;
+    usbredirparser_send_ep_info(device->parser, &endpoints);
+    usbredirparser_send_interface_info(device->parser, &interfaces);
+}
+
+static void on_hello(void *data, struct usb_redir_hello_header *hello)
+{
+    struct hid_device *device = data;
+    struct usb_redir_device_connect_header connect = {
+        .speed = usb_redir_speed_full,
+        .vendor_id = VENDOR_ID,
+        .product_id = PRODUCT_ID,
+        .device_version_bcd = 0x0100,
+    };
+
+    send_layout(device);
+    usbredirparser_send_device_connect(device->parser, &connect);
+}
+
+static void stop_listening(struct hid_device *device)
+{
+    device->listening = false;
+    device->idle = 0;
+}
+
+static void on_reset(void *data)
+{
+    struct hid_device *device = data;
+
+    stop_listening(device);
+    device->configuration = 0;
+    device->boot_or_report = 1;
+    device->model->reset(device);
+}
+
+static void send_configuration(struct hid_device *device, uint64_t id, uint8_t status)
+{
+    struct usb_redir_configuration_status_header answer = {
+        .status = status,
+        .configuration = device->configuration,
+    };
+
+    usbredirparser_send_configuration_status(device->parser, id, &answer);
+}
+
+static void on_set_configuration(void *data, uint64_t id,
+                                 struct usb_redir_set_configuration_header *set)
+{
+    struct hid_device *device = data;
+    bool valid = set->configuration <= 1;
+
+    if (valid) {
+        stop_listening(device);
+        device->configuration = set->configuration;
+        send_layout(device);
+    }
+    send_configuration(device, id, valid ? usb_redir_success : usb_redir_stall);
+}
+
+static void on_get_configuration(void *data, uint64_t id)
+{
+    send_configuration(data, id, usb_redir_success);
+}
+
+static void send_alt_setting(struct hid_device *device, uint64_t id, uint8_t interface, bool valid)
+{
+    struct usb_redir_alt_setting_status_header answer = {
+        .status = valid ? usb_redir_success : usb_redir_stall,
+        .interface = interface,
+        .alt = 0,
+    };
+
+    usbredirparser_send_alt_setting_status(device->parser, id, &answer);
+}
+
+static void on_set_alt_setting(void *data, uint64_t id,
+                               struct usb_redir_set_alt_setting_header *set)
+{
+    send_alt_setting(data, id, set->interface, set->interface == 0 && set->alt == 0);
+}
+
+static void on_get_alt_setting(void *data, uint64_t id,
+                               struct usb_redir_get_alt_setting_header *get)
+{
+    send_alt_setting(data, id, get->interface, get->interface == 0);
+}
+
+static void on_start_interrupt(void *data, uint64_t id,
+                               struct usb_redir_start_interrupt_receiving_header *start)
+{
+    struct hid_device *device = data;
+    bool valid = start->endpoint == ENDPOINT_IN;
+    struct usb_redir_interrupt_receiving_status_header answer = {
+        .status = valid ? usb_redir_success : usb_redir_inval,
+        .endpoint = start->endpoint,
+    };
+
+    usbredirparser_send_interrupt_receiving_status(device->parser, id, &answer);
+    if (valid) {
+        device->listening = true;
+        device->model->started(device);
+    }
+}
+
+static void on_stop_interrupt(void *data, uint64_t id,
+                              struct usb_redir_stop_interrupt_receiving_header *stop)
+{
+    struct hid_device *device = data;
+    struct usb_redir_interrupt_receiving_status_header answer = {
+        .status = usb_redir_success,
+        .endpoint = stop->endpoint,
+    };
+
+    usbredirparser_send_interrupt_receiving_status(device->parser, id, &answer);
+    if (stop->endpoint == ENDPOINT_IN)
+        device->listening = false;
+}
+
+static void on_control(void *data, uint64_t id, struct usb_redir_control_packet_header *request,
+                       uint8_t *bytes, int size)
+{
+    struct hid_device *device = data;
+    struct usb_redir_control_packet_header header = *request;
+    struct answer answer = {.status = usb_redir_stall};
+    int length;
+
+    control(device, request, bytes, (size_t)size, &answer);
+    usbredirparser_free_packet_data(device->parser, bytes);
+
+    header.status = answer.status;
+    if (request->endpoint & 0x80) {
+        length = answer.size < request->length ? answer.size : request->length;
+        header.length = (uint16_t)length;
+        usbredirparser_send_control_packet(device->parser, id, &header, answer.bytes, length);
+    } else {
+        usbredirparser_send_control_packet(device->parser, id, &header, NULL, 0);
+    }
+}
+
+/* There is nothing to cancel: control requests are answered at once. */
+static void on_cancel(void *data, uint64_t id)
+{
+}
+
+static void on_filter_reject(void *data)
+{
+    struct hid_device *device = data;
+
+    log_error("the user VM refuses the device \"%s\"; remove the filter of its usb-redir device",
+              device->model->product);
+}
+
+static void on_filter(void *data, struct usbredirfilter_rule *rules, int count)
+{
+    usbredirfilter_free(rules);
+}
+
+static void on_disconnect_ack(void *data)
+{
+}
+
+/* Transfers to endpoints that the device does not have */
+
+static void on_interrupt(void *data, uint64_t id, struct usb_redir_interrupt_packet_header *packet,
+                         uint8_t *bytes, int size)
+{
+    struct hid_device *device = data;
+    struct usb_redir_interrupt_packet_header answer = *packet;
+
+    usbredirparser_free_packet_data(device->parser, bytes);
+    answer.status = usb_redir_inval;
+    usbredirparser_send_interrupt_packet(device->parser, id, &answer, NULL, 0);
+}
+
+static void on_bulk(void *data, uint64_t id, struct usb_redir_bulk_packet_header *packet,
+                    uint8_t *bytes, int size)
+{
+    struct hid_device *device = data;
+    struct usb_redir_bulk_packet_header answer = *packet;
+
+    usbredirparser_free_packet_data(device->parser, bytes);
+    answer.status = usb_redir_inval;
+    if (answer.endpoint & 0x80)
+        answer.length = answer.length_high = 0;
+    usbredirparser_send_bulk_packet(device->parser, id, &answer, NULL, 0);
+}
+
+static void on_iso(void *data, uint64_t id, struct usb_redir_iso_packet_header *packet,
+                   uint8_t *bytes, int size)
+{
+    struct hid_device *device = data;
+
+    usbredirparser_free_packet_data(device->parser, bytes);
+}
+
+static void send_iso_status(struct hid_device *device, uint64_t id, uint8_t endpoint)
+{
+    struct usb_redir_iso_stream_status_header answer = {
+        .status = usb_redir_inval,
+        .endpoint = endpoint,
+    };
+
+    usbredirparser_send_iso_stream_status(device->parser, id, &answer);
+}
+
+static void on_start_iso(void *data, uint64_t id, struct usb_redir_start_iso_stream_header *start)
+{
+    send_iso_status(data, id, start->endpoint);
+}
+
+static void on_stop_iso(void *data, uint64_t id, struct usb_redir_stop_iso_stream_header *stop)
+{
+    send_iso_status(data, id, stop->endpoint);
+}
+
+/* The parser lets these two through only to a side that has the capability, which we have not;
+ * still it wants to know where to. */
+static void on_start_bulk(void *data, uint64_t id,
+                          struct usb_redir_start_bulk_receiving_header *start)
+{
+}
+
+static void on_stop_bulk(void *data, uint64_t id, struct usb_redir_stop_bulk_receiving_header *stop)
+{
+}
+
+static void on_alloc_streams(void *data, uint64_t id,
+                             struct usb_redir_alloc_bulk_streams_header *alloc)
+{
+}
+
+static void on_free_streams(void *data, uint64_t id,
+                            struct usb_redir_free_bulk_streams_header *streams)
+{
+}
+
+int hid_device_open(struct hid_device *device, const struct hid_model *model, void *owner,
+                    const struct region *region, enum region_stream_id stream)
+{
+    struct usbredirparser *parser = usbredirparser_create();
+    uint32_t capabilities[USB_REDIR_CAPS_SIZE] = {0};
+
+    if (!parser)
+        return -ENOMEM;
+    *device = (struct hid_device){
+        .model = model,
+        .owner = owner,
+        .in = ring_consumer(region, stream, RING_TO_DOMAIN_R),
+        .out = ring_producer(region, stream, RING_TO_VM),
+        .parser = parser,
+        .next_id = 1,
+        .boot_or_report = 1,
+    };
+    make_configuration_descriptor(device);
+
+    parser->priv = device;
+    parser->log_func = on_log;
+    parser->read_func = on_read;
+    parser->write_func = on_write;
+    parser->hello_func = on_hello;
+    parser->reset_func = on_reset;
+    parser->set_configuration_func = on_set_configuration;
+    parser->get_configuration_func = on_get_configuration;
+    parser->set_alt_setting_func = on_set_alt_setting;
+    parser->get_alt_setting_func = on_get_alt_setting;
+    parser->start_interrupt_receiving_func = on_start_interrupt;
+    parser->stop_interrupt_receiving_func = on_stop_interrupt;
+    parser->control_packet_func = on_control;
+    parser->cancel_data_packet_func = on_cancel;
+    parser->filter_reject_func = on_filter_reject;
+    parser->filter_filter_func = on_filter;
+    parser->device_disconnect_ack_func = on_disconnect_ack;
+    parser->interrupt_packet_func = on_interrupt;
+    parser->bulk_packet_func = on_bulk;
+    parser->iso_packet_func = on_iso;
+    parser->start_iso_stream_func = on_start_iso;
+    parser->stop_iso_stream_func = on_stop_iso;
+    parser->start_bulk_receiving_func = on_start_bulk;
+    parser->stop_bulk_receiving_func = on_stop_bulk;
+    parser->alloc_bulk_streams_func = on_alloc_streams;
+    parser->free_bulk_streams_func = on_free_streams;
+
+    usbredirparser_caps_set_cap(capabilities, usb_redir_cap_connect_device_version);
+    usbredirparser_caps_set_cap(capabilities, usb_redir_cap_ep_info_max_packet_size);
+    usbredirparser_caps_set_cap(capabilities, usb_redir_cap_64bits_ids);
+    usbredirparser_caps_set_cap(capabilities, usb_redir_cap_32bits_bulk_length);
+    usbredirparser_caps_set_cap(capabilities, usb_redir_cap_device_disconnect_ack);
+    usbredirparser_init(parser, "D-MORE domr " DMORE_VERSION, capabilities, USB_REDIR_CAPS_SIZE,
+                        usbredirparser_fl_usb_host);
+    return 0;
+}
+
+void hid_device_close(struct hid_device *device)
+{
+    usbredirparser_destroy(device->parser);
+    device->parser = NULL;
+}
+
+bool hid_device_run(struct hid_device *device)
+{
+    if (device->broken)
+        return false;
+    device->progress = false;
+    /* A parse error has been logged by the parser, which goes on with the next packet. */
+    while (usbredirparser_do_read(device->parser) == usbredirparser_read_parse_error)
+        ;
+    if (usbredirparser_has_data_to_write(device->parser))
+        usbredirparser_do_write(device->parser);
+    if (device->broken)
+        log_error("the stream of \"%s\" has impossible indices; the device is dead until Domain R "
+                  "is started anew",
+                  device->model->product);
+    return device->progress;
+}
+
+bool hid_device_listening(const struct hid_device *device)
+{
+    return device->listening && !device->broken;
+}
+
+bool hid_device_room(const struct hid_device *device)
+{
+    return !usbredirparser_has_data_to_write(device->parser);
+}
+
+void hid_device_report(struct hid_device *device, const uint8_t *report)
+{
+    struct usb_redir_interrupt_packet_header header = {
+        .endpoint = ENDPOINT_IN,
+        .status = usb_redir_success,
+        .length = device->model->report_size,
+    };
+
+    memcpy(device->last_report, report, device->model->report_size);
+    usbredirparser_send_interrupt_packet(device->parser, device->next_id++, &header,
+                                         device->last_report, header.length);
+}

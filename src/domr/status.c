@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* status.c - what Domain R tells its host of itself */
+#include "domr/status.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "domr/net.h"
+
+void status_set_state(const struct region *region, enum region_state state, const char *message)
+{
+    struct region_status *status = region_status(region);
+
+    snprintf(status->message, sizeof(status->message), "%s", message);
+    atomic_store(&status->state, state); /* after the message, so that who sees it sees both */
+}
+
+/* Append "10.0.0.5:5900" or "[fd00::5]:5900" if it fits. */
+static void append(char *text, size_t size, const struct sockaddr *address, unsigned port)
+{
+    const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)address;
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)address;
+    char host[INET6_ADDRSTRLEN];
+    char item[INET6_ADDRSTRLEN + 16];
+
+    if (address->sa_family == AF_INET) {
+        inet_ntop(AF_INET, &four->sin_addr, host, sizeof(host));
+        snprintf(item, sizeof(item), "%s%s:%u", *text ? " " : "", host, port);
+    } else {
+        inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof(host));
+        snprintf(item, sizeof(item), "%s[%s]:%u", *text ? " " : "", host, port);
+    }
+    if (strlen(text) + strlen(item) < size)
+        strcat(text, item);
+}
+
+/* The addresses of all interfaces but the loopback. Link-local ones are left out: nobody outside
+ * can use them without an interface's name. */
+static void append_interfaces(char *text, size_t size, unsigned port)
+{
+    struct ifaddrs *list = NULL;
+
+    if (getifaddrs(&list) < 0)
+        return;
+    for (const struct ifaddrs *item = list; item; item = item->ifa_next) {
+        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)item->ifa_addr;
+
+        if (!item->ifa_addr || item->ifa_flags & IFF_LOOPBACK)
+            continue;
+        if (item->ifa_addr->sa_family == AF_INET ||
+            (item->ifa_addr->sa_family == AF_INET6 && !IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr)))
+            append(text, size, item->ifa_addr, port);
+    }
+    freeifaddrs(list);
+}
+
+static void describe(char *text, size_t size, int fd)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in four;
+        struct sockaddr_in6 six;
+    } address = {0};
+    socklen_t length = sizeof(address);
+
+    *text = '\0';
+    if (getsockname(fd, &address.any, &length) < 0)
+        return;
+    if (address.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address.six.sin6_addr))
+        append_interfaces(text, size, ntohs(address.six.sin6_port));
+    else if (address.any.sa_family == AF_INET && address.four.sin_addr.s_addr == INADDR_ANY)
+        append_interfaces(text, size, ntohs(address.four.sin_port));
+    else
+        append(text, size, &address.any, ntohs(address.four.sin_port));
+}
+
+bool status_set_address(const struct region *region, int fd)
+{
+    struct region_status *status = region_status(region);
+    char text[sizeof(status->address)];
+    size_t used;
+
+    describe(text, sizeof(text), fd);
+    used = strlen(text);
+    net_lease(text + used, sizeof(text) - used);
+    if (strncmp(status->address, text, sizeof(text)) == 0)
+        return false;
+    memcpy(status->address, text, sizeof(text));
+    return true;
+}
