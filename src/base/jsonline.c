@@ -20,7 +20,6 @@
 
 #include <string.h>
 
-#include <glib/gstdio.h>
 #include <gio/gunixfdmessage.h>
 #include <gio/gunixsocketaddress.h>
 
@@ -28,7 +27,6 @@
 
 #define CHUNK 16384           /* bytes read at once */
 #define QUEUE_MAX (16u << 20) /* bytes queued for a peer that does not read */
-#define DEPTH_MAX 64          /* nested objects and arrays; the parser recurses */
 
 struct JsonLine {
     grefcount references; /* the owner's, and one for each callback that is running */
@@ -137,7 +135,7 @@ static gboolean too_deep(const char *text, gsize size)
             depth++;
         else if (!in_string && (text[i] == '}' || text[i] == ']'))
             depth--;
-        if (depth > DEPTH_MAX)
+        if (depth > JSONLINE_DEPTH)
             return TRUE;
     }
     return FALSE;
@@ -389,6 +387,7 @@ void jsonline_send(JsonLine *line, JsonObject *object, int pass_fd)
 
 /* Life */
 
+/* line_new() - takes over @socket */
 static JsonLine *line_new(GSocket *socket, JsonLineReceived received, JsonLineClosed closed,
                           gpointer data)
 {
@@ -401,8 +400,8 @@ static JsonLine *line_new(GSocket *socket, JsonLineReceived received, JsonLineCl
     line->on_received = received;
     line->on_closed = closed;
     line->data = data;
-    if (socket != NULL)
-        g_socket_set_blocking(socket, FALSE);
+    g_socket_set_blocking(socket, FALSE);
+    arm_input(line);
     return line;
 }
 
@@ -410,15 +409,10 @@ JsonLine *jsonline_new(int fd, JsonLineReceived received, JsonLineClosed closed,
 {
     g_autoptr(GError) error = NULL;
     GSocket *socket = g_socket_new_from_fd(fd, &error);
-    JsonLine *line = line_new(socket, received, closed, data);
 
-    if (socket == NULL) {
-        (void)g_close(fd, NULL);
-        end_input(line, g_error_new(DMORE_ERROR, DMORE_ERROR_FAILED, "no usable connection: %s",
-                                    error->message));
-    }
-    arm_input(line);
-    return line;
+    if (socket == NULL)
+        g_error("a caller's bug: descriptor %d is no socket: %s", fd, error->message);
+    return line_new(socket, received, closed, data);
 }
 
 JsonLine *jsonline_connect(const char *path, JsonLineReceived received, JsonLineClosed closed,
@@ -429,9 +423,7 @@ JsonLine *jsonline_connect(const char *path, JsonLineReceived received, JsonLine
     g_autoptr(GSocket) socket = g_socket_new(G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM,
                                              G_SOCKET_PROTOCOL_DEFAULT, &reason);
 
-    /* Not blocking: a listener that does not accept must not hold us. */
-    if (socket != NULL)
-        g_socket_set_blocking(socket, FALSE);
+    /* On a local socket this does not block, not even with a listener that does not accept. */
     if (socket == NULL || !g_socket_connect(socket, address, NULL, &reason)) {
         int code = DMORE_ERROR_FAILED;
 
@@ -444,10 +436,7 @@ JsonLine *jsonline_connect(const char *path, JsonLineReceived received, JsonLine
         return NULL;
     }
 
-    JsonLine *line = line_new(g_steal_pointer(&socket), received, closed, data);
-
-    arm_input(line);
-    return line;
+    return line_new(g_steal_pointer(&socket), received, closed, data);
 }
 
 void jsonline_free(JsonLine *line)

@@ -3,7 +3,7 @@
  * jsonline.h - JSON objects, one a line, over a local stream socket
  *
  * QEMU's monitor and dmore-pair's control socket both speak so. Everything is asynchronous in the
- * default main context. A peer that sends a line over the limit, or no JSON object, is an error of
+ * default main context. A peer that sends a line over the limits, or no JSON object, is an error of
  * the connection, which is then closed.
  */
 #ifndef DMORE_BASE_JSONLINE_H
@@ -13,6 +13,7 @@
 #include <json-glib/json-glib.h>
 
 #define JSONLINE_MAX (1u << 20) /* bytes in a line */
+#define JSONLINE_DEPTH 64       /* objects and arrays inside of each other; the parser recurses */
 
 typedef struct JsonLine JsonLine;
 
@@ -24,7 +25,7 @@ typedef void (*JsonLineReceived)(JsonLine *line, JsonObject *object, gpointer da
  */
 typedef void (*JsonLineClosed)(JsonLine *line, const GError *error, gpointer data);
 
-/* jsonline_new() - takes over @fd, a connected stream socket
+/* jsonline_new() - takes over @fd, a connected stream socket (aborts if it is none)
  * Callbacks come from the main context, never from inside a call of this interface. A callback may
  * await() and may free the JsonLine.
  */

@@ -242,7 +242,7 @@ static void rings_do_not_touch_each_other(void **state)
 static void saved_ring_goes_on_elsewhere(void **state)
 {
     struct ends *ends = *state;
-    struct region other = scratch_region(2 * REGION_MIN_SIZE);
+    struct region other = scratch_region((size_t)2 * REGION_MIN_SIZE);
     uint8_t *bytes = malloc(RING_CAPACITY);
     uint8_t got[16] = {0};
     struct ring_state saved;
