@@ -26,21 +26,19 @@ image:
 $(BUILD)/build.ninja:
 	@tools/step $(BUILD)/log/setup.log "build directory set up" meson setup $(BUILD) --prefix=$(PREFIX)
 
-demo-packages:
-	@tools/install-packages build image run test
+packages:
+	@tools/step $(BUILD)/log/packages.log "packages installed" \
+		tools/install-packages build image run test lint
 
-check-packages:
-	@tools/install-packages build image run test lint
-
-demo: demo-packages
+demo: packages
 	@$(MAKE) --no-print-directory all
 	@KEEP=$(KEEP) tests/lab/demo
 
-check: check-packages
+check: packages
 	@tools/check $(BUILD)
 
-lint: programs
-	@tools/install-packages lint
+lint: packages
+	@$(MAKE) --no-print-directory programs
 	tools/lint format
 	tools/lint analysis $(BUILD)
 	tools/lint scripts
@@ -54,4 +52,4 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all programs image demo-packages check-packages demo check lint install clean
+.PHONY: all programs image packages demo check lint install clean
