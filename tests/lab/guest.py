@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the test guest reports (tests/guest/reporter.c has the format of the lines)."""
+
+import collections
+import socket
+import struct
+import threading
+import time
+
+from .waiting import Journal
+
+Line = collections.namedtuple("Line", "t connection text")
+
+BOOT_TIMEOUT = 120  # s; 10 s on two idle cores without KVM
+
+
+class Guest:
+    """Listens on a socket to which the guest's second serial port connects, on whichever host.
+
+    The pair's file is the same on both hosts, so both hypervisors get the same path. They are the
+    clients: during a co-migration both are connected, and each line is stamped with the time of its
+    arrival and the number of its connection.
+    """
+
+    def __init__(self, path):
+        self.path = str(path)
+        self.journal = Journal(f"guest on {self.path}")
+        self.connections = Journal(f"connections to {self.path}")
+        self._current = None
+        self._sockets = []
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(self.path)
+        self._listener.listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def arguments(self):
+        """QEMU's arguments for the guest's two serial ports: the kernel's console, and ours."""
+        return [
+            "-chardev", f"file,id=console,path={self.path}.console,append=on",
+            "-serial", "chardev:console",
+            "-chardev", f"socket,id=reports,path={self.path},server=off,reconnect-ms=500",
+            "-serial", "chardev:reports",
+        ]
+
+    def close(self):
+        self._listener.close()
+        for connection in self._sockets:
+            connection.close()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._sockets.append(connection)
+            pid = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+            number = self.connections.mark()
+            self.connections.append(pid)
+            threading.Thread(target=self._read, args=(connection, number), daemon=True).start()
+
+    def _read(self, connection, number):
+        rest = b""
+        while True:
+            try:
+                data = connection.recv(65536)
+            except OSError:
+                return
+            if not data:
+                return
+            now = time.monotonic()
+            self._current = connection
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                self.journal.append(Line(now, number, line.decode(errors="replace").rstrip("\r")))
+
+    # Waiting
+
+    def mark(self):
+        return self.journal.mark()
+
+    def await_line(self, prefix, timeout=30, since=0):
+        return self.journal.find(lambda line: line.text.startswith(prefix), timeout, repr(prefix), since)
+
+    def await_boot(self, devices=2):
+        """Until the reporter runs and that many USB input devices are there."""
+        self.await_line("READY", BOOT_TIMEOUT)
+        self.journal.find(lambda line: line.text[:1] in "+-" and len(self.devices()) >= devices, 30,
+                          f"{devices} USB input devices")
+
+    def devices(self):
+        """USB input devices that the guest has open, by name."""
+        present = {}
+        for line in self.journal.since():
+            kind, _, rest = line.text.partition(" ")
+            if kind == "+":
+                number, _, name = rest.partition(" ")
+                present[number] = name
+            elif kind == "-":
+                present.pop(rest, None)
+        return {number: name for number, name in present.items() if "AT Translated" not in name}
+
+    def await_typed(self, count, timeout=30, since=0):
+        """Until so many bytes have been read from the text console; all that have been."""
+        got = 0
+
+        def enough(line):
+            nonlocal got
+            if line.text.startswith("T "):
+                got += (len(line.text) - 2) // 2
+            return got >= count
+
+        self.journal.find(enough, timeout, f"{count} typed bytes", since)
+        return self.typed(since)
+
+    # Commands
+
+    def command(self, text, timeout=30):
+        """Tell the guest to do something and wait until it says that it has."""
+        mark = self.mark()
+        name = text.split()[0]
+        self._current.sendall(text.encode() + b"\n")
+        answer = self.journal.find(
+            lambda line: line.text == f"OK {name}" or line.text.startswith(f"ERR {name}:"),
+            timeout, f"the end of {text!r}", mark)
+        if answer.text.startswith("ERR"):
+            raise RuntimeError(f"guest: {text}: {answer.text}")
+        return mark
+
+    def run(self, shell, timeout=30):
+        """The output of a shell command in the guest, line by line."""
+        mark = self.command(f"run {shell}", timeout)
+        answer = self.journal.find(
+            lambda line: line.text == "OK run done" or line.text.startswith("ERR run"),
+            timeout, f"the end of {shell!r}", mark)
+        if answer.text.startswith("ERR"):
+            raise RuntimeError(f"guest: {shell}: {answer.text}")
+        return [line.text[2:] for line in self.journal.since(mark) if line.text.startswith("> ")]
+
+    # What was reported
+
+    def lines(self, kinds, since=0):
+        """Lines whose first word is one of `kinds`."""
+        return [line for line in self.journal.since(since) if line.text.split(" ", 1)[0] in kinds]
+
+    def typed(self, since=0):
+        return b"".join(bytes.fromhex(line.text[2:]) for line in self.lines("T", since))
+
+    def typed_times(self, since=0):
+        """When bytes arrived, one time for each byte."""
+        return [line.t for line in self.lines("T", since) for _ in range((len(line.text) - 2) // 2)]
+
+    def inputs(self, since=0):
+        """Input events as tuples: ("K", code, value), also for R, A and L."""
+        return [(kind, int(code), int(value))
+                for kind, code, value in (line.text.split() for line in self.lines("KRAL", since))]
+
+    def held_keys(self):
+        """Codes of keys and buttons that the guest believes are down."""
+        held = {}
+        for kind, code, value in self.inputs():
+            if kind == "K":
+                held[code] = value
+        return sorted(code for code, value in held.items() if value)
+
+    def troubles(self, since=0):
+        """Reports that must not come: dropped events, devices that went, jumps of the clock, and what
+        the kernel says about a USB disconnect or reset."""
+        return [line.text for line in self.journal.since(since)
+                if line.text.startswith(("D ", "- ", "J "))
+                or (line.text.startswith("G ") and ("disconnect" in line.text or "reset" in line.text))]
+
+
+def longest_gap_ms(times):
+    """The longest time between two neighbours, in ms."""
+    return max(((b - a) * 1000 for a, b in zip(times, times[1:])), default=0.0)

@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Hosts, a switch and a client as network namespaces, and D-MORE's programs running on the hosts.
+
+    client ---- switch ---- host a (bridge br0: VMs)
+                      +---- host b (bridge br0: VMs)
+
+Several laboratories can exist at once: everything that has a name in the kernel carries the process
+id. Whatever a laboratory makes it removes again: at the end, on an error, and on SIGTERM; what one
+that was killed has left behind, the next one removes. Needs root.
+"""
+
+import atexit
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RUN = pathlib.Path("/run")  # short: paths of sockets may have 107 characters
+PREFIX = "dmorelab"
+NETWORK = "10.77.0"
+CLIENT_ADDRESS = f"{NETWORK}.1"
+KEPT = "kept"  # this file in a laboratory's directory: its process has left it up on purpose
+
+
+@dataclasses.dataclass
+class Paths:
+    """Where the parts of the product and the tools of the laboratory are."""
+
+    dmore: pathlib.Path
+    dmored: pathlib.Path
+    image: pathlib.Path
+    vncdrive: pathlib.Path
+    reporter: pathlib.Path
+    guest: pathlib.Path
+
+
+def paths():
+    """From $DMORE_BUILD, the build directory, and $DMORE_IMAGE, Domain R's image."""
+    build = pathlib.Path(os.environ.get("DMORE_BUILD", ROOT / "build")).resolve()
+    image = pathlib.Path(os.environ.get("DMORE_IMAGE", ROOT / "build" / "image")).resolve()
+    return Paths(
+        dmore=build / "src/cli/dmore",
+        dmored=build / "src/dmored/dmored",
+        image=image,
+        vncdrive=build / "tests/client/vncdrive",
+        reporter=build / "tests/guest/reporter",
+        guest=pathlib.Path(os.environ.get("DMORE_GUEST", ROOT / "build" / "guest")).resolve(),
+    )
+
+
+def run(*command, **options):
+    """Run a program; its output. What it says on standard error is part of the exception."""
+    result = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, **options)
+    if result.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, command))}: status {result.returncode}: {result.stderr.strip()}")
+    return result.stdout
+
+
+class Host:
+    """A machine that runs VMs, and its dmored."""
+
+    def __init__(self, lab, name, address, bandwidth=None):
+        self.lab, self.name, self.address = lab, name, address
+        self.namespace = f"{lab.name}-{name}"
+        self.directory = lab.directory / name
+        self.directory.mkdir()
+        self.config = self.directory / "dmore.conf"
+        self.run_dir = self.directory / "run"
+        self.key = self.directory / "key" / "keys.psk"
+        self.settings = {
+            "listen": address,
+            "key": self.key,
+            "image": lab.tools.image,
+            "run-dir": self.run_dir,
+        }
+        if bandwidth:
+            self.settings["bandwidth"] = bandwidth
+        self.write_config()
+        self.dmored = None
+
+    def write_config(self, **changes):
+        """The host's configuration file; `changes` are for this time only."""
+        settings = {**self.settings, **{name.replace("_", "-"): value for name, value in changes.items()}}
+        lines = "".join(f"{name} = {value}\n" for name, value in settings.items())
+        self.config.write_text(f"[host]\n{lines}")
+
+    def command(self, words):
+        return ["ip", "netns", "exec", self.namespace, *map(str, words)]
+
+    def run(self, *words, **options):
+        return run(*self.command(words), **options)
+
+    def dmore(self, *words):
+        """The command line of `dmore` on this host."""
+        tools = self.lab.tools
+        return self.command([tools.dmore, "--config", self.config, *words])
+
+    def start_dmored(self, environment=None):
+        log = open(self.directory / "dmored.log", "ab")
+        self.dmored = subprocess.Popen(
+            self.command([self.lab.tools.dmored, "--config", self.config]),
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            env={**os.environ, **(environment or {})})
+        log.close()
+        self._await_listening()
+
+    def _await_listening(self):
+        """dmored says nothing when it listens; its port does."""
+        probe = ("import socket,sys,time\n"
+                 "end = time.monotonic() + 20\n"
+                 "while socket.socket().connect_ex((sys.argv[1], 7643)):\n"
+                 "    time.monotonic() < end or sys.exit('nobody listens')\n"
+                 "    time.sleep(0.02)\n")
+        try:
+            self.run(sys.executable, "-c", probe, self.address)
+        except RuntimeError as problem:
+            raise RuntimeError(f"{problem}\n{self.log()}") from problem
+
+    def stop_dmored(self):
+        if self.dmored and self.dmored.poll() is None:
+            self.dmored.terminate()
+            self.dmored.wait(20)
+        self.dmored = None
+
+    def log(self):
+        path = self.directory / "dmored.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def pair_files(self, pair):
+        return self.run_dir / pair
+
+    def pids(self):
+        """All processes on this host."""
+        return [int(pid) for pid in run("ip", "netns", "pids", self.namespace).split()]
+
+
+class Lab:
+    def __init__(self, bandwidth=None, dmored=True, environment=None):
+        """
+        bandwidth: of a host's memory streams, as in its configuration file
+        environment: further variables for dmored and dmore
+        """
+        sweep()
+        self.tools = paths()
+        self.environment = environment or {}
+        self.name = f"{PREFIX}{os.getpid()}x{Lab._next()}"
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=RUN))
+        self._closers = []
+        self.closed = False
+        atexit.register(self.close)
+        _close_on_signals()
+        try:
+            self._make_network()
+            self.hosts = {}
+            for number, name in enumerate("ab"):
+                self.hosts[name] = Host(self, name, f"{NETWORK}.{number + 2}", bandwidth)
+            self.a, self.b = self.hosts.values()
+            self._make_keys()
+            if dmored:
+                for host in self.hosts.values():
+                    host.start_dmored(self.environment)
+        except BaseException:
+            self.close()
+            raise
+
+    _count = 0
+
+    @classmethod
+    def _next(cls):
+        cls._count += 1
+        return cls._count
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def other(self, host):
+        return self.b if host is self.a else self.a
+
+    # Making
+
+    def _make_network(self):
+        switch, client = f"{self.name}-s", f"{self.name}-c"
+        for namespace in (switch, client, f"{self.name}-a", f"{self.name}-b"):
+            run("ip", "netns", "add", namespace)
+            run("ip", "-n", namespace, "link", "set", "lo", "up")
+        run("ip", "-n", switch, "link", "add", "core", "type", "bridge")
+        run("ip", "-n", switch, "link", "set", "core", "up")
+        self._plug(client, "eth0")
+        run("ip", "-n", client, "addr", "add", f"{CLIENT_ADDRESS}/24", "dev", "eth0")
+        for number, name in enumerate("ab"):
+            host = f"{self.name}-{name}"
+            run("ip", "-n", host, "link", "add", "br0", "type", "bridge")
+            run("ip", "-n", host, "link", "set", "br0", "up")
+            run("ip", "-n", host, "addr", "add", f"{NETWORK}.{number + 2}/24", "dev", "br0")
+            self._plug(host, "up0")
+            run("ip", "-n", host, "link", "set", "up0", "master", "br0")
+
+    def _plug(self, namespace, interface):
+        """A cable from an interface to the switch."""
+        port = namespace[-1]
+        run("ip", "-n", namespace, "link", "add", interface, "type", "veth",
+            "peer", "name", port, "netns", f"{self.name}-s")
+        run("ip", "-n", namespace, "link", "set", interface, "up")
+        run("ip", "-n", f"{self.name}-s", "link", "set", port, "master", "core", "up")
+
+    def _make_keys(self):
+        run(*self.a.dmore("keygen"))
+        self.b.key.parent.mkdir(mode=0o700)
+        shutil.copy(self.a.key, self.b.key)
+
+    def build_guest(self):
+        """The test guest; built when something in it has changed."""
+        run(ROOT / "tests/guest/build", self.tools.reporter, self.tools.guest)
+        return self.tools.guest
+
+    def client_command(self, words):
+        return ["ip", "netns", "exec", f"{self.name}-c", *map(str, words)]
+
+    # Ending
+
+    def on_close(self, function):
+        """Have a function called when the laboratory is closed, the last one first."""
+        self._closers.append(function)
+
+    def keep(self):
+        """Leave everything up when this process ends; sweep(kept=True) takes it down."""
+        (self.directory / KEPT).write_text("")
+        atexit.unregister(self.close)
+        self.closed = True
+
+    def close(self):
+        if self.closed:
+            return
+        self.closed = True
+        atexit.unregister(self.close)
+        for closer in reversed(self._closers):
+            try:
+                closer()
+            except Exception as problem:  # the rest is to be cleaned up all the same
+                print(f"lab: {problem}", file=sys.stderr)
+        remove(self.name)
+
+
+def namespaces():
+    return [line["name"] for line in json.loads(run("ip", "-json", "netns", "list") or "[]")]
+
+
+def remove(name):
+    """Remove a laboratory: end the processes in its namespaces, then these and its directory."""
+    for namespace in namespaces():
+        if not namespace.startswith(f"{name}-"):
+            continue
+        for pid in run("ip", "netns", "pids", namespace).split():
+            try:
+                os.kill(int(pid), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        run("ip", "netns", "del", namespace)
+    for directory in RUN.glob(f"{name}-*"):
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def sweep(kept=False):
+    """Remove what laboratories have left whose process is gone; also those that were kept, if asked."""
+    names = {}
+    for found in [*namespaces(), *(path.name for path in RUN.glob(f"{PREFIX}*"))]:
+        match = re.match(rf"({PREFIX}(\d+)x\d+)-", found)
+        if match:
+            names[match.group(1)] = int(match.group(2))
+    for name, pid in names.items():
+        is_kept = any((path / KEPT).exists() for path in RUN.glob(f"{name}-*"))
+        if kept if is_kept else not os.path.exists(f"/proc/{pid}"):
+            remove(name)
+
+
+def _close_on_signals():
+    """SIGTERM and SIGHUP end the program as an exception does, so that all is removed."""
+
+    def leave(number, _):
+        sys.exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, leave)

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A pair as its operator sees it: a file, and the commands of `dmore`."""
+
+import json
+import os
+import shlex
+import socket
+import subprocess
+import threading
+import time
+
+from .picture import Picture
+from .waiting import Journal
+
+UP_TIMEOUT = 120
+MIGRATE_TIMEOUT = 180
+
+
+class CommandFailed(Exception):
+    """`dmore` has refused or failed: its status and its sentence."""
+
+    def __init__(self, words, status, message):
+        super().__init__(f"dmore {' '.join(map(str, words))}: status {status}: {message}")
+        self.status, self.message = status, message
+
+
+def dmore(host, *words, timeout=60):
+    """Run `dmore` on a host; its standard output."""
+    result = subprocess.run(host.dmore(*words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, timeout=timeout,
+                            env={**os.environ, **host.lab.environment})
+    if result.returncode != 0:
+        raise CommandFailed(words, result.returncode, result.stderr.strip())
+    return result.stdout
+
+
+class Pair:
+    """
+    options: sections of the pair's file over what the laboratory sets, as in
+        user_vm={"memory": "256M", "extra": [...]}
+    A key with a list is written once for each item; one with None is left out.
+    """
+
+    def __init__(self, lab, name="web", number=10, environment=None, **options):
+        self.lab, self.name = lab, name
+        self.host = None
+        self.environment = environment or {}
+        self.address = options.get("domain_r", {}).get("address", f"10.77.0.{number}/24").split("/")[0]
+        self.port = int(options.get("console", {}).get("port", 5900))
+        self.sections = {
+            "pair": {"name": name},
+            "user-vm": {"memory": "256M", "cpus": 1, "display": "virtio-vga"},
+            "domain-r": {"address": f"10.77.0.{number}/24", "bridge": "br0"},
+            "console": {"port": 5900, "layout": "us", "auth": "none"},
+        }
+        for section, keys in options.items():
+            self.sections[section.replace("_", "-")].update(keys)
+        self.file = lab.directory / f"{name}.conf"
+        self.write()
+
+    def write(self):
+        lines = []
+        for section, keys in self.sections.items():
+            lines.append(f"[{section}]")
+            for key, value in keys.items():
+                if value is None:
+                    continue
+                for item in value if isinstance(value, list) else [value]:
+                    lines.append(f"{key} = {item}")
+        self.file.write_text("\n".join(lines) + "\n")
+
+    def use_guest(self, guest, append="", **user_vm):
+        """Boot the test guest, reporting to a Guest."""
+        directory = self.lab.build_guest()
+        self.sections["user-vm"].update({
+            "kernel": directory / "vmlinuz",
+            "initrd": directory / "initrd.gz",
+            "append": f"console=tty0 console=ttyS0 consoleblank=0 quiet {append}".strip(),
+            "extra": [shlex.join(guest.arguments())],
+            **user_vm,
+        })
+        self.write()
+
+    def dmore(self, *words, timeout=60, host=None):
+        return dmore(host or self.host, *words, timeout=timeout)
+
+    def up(self, host):
+        self.lab.on_close(self._end)
+        previous = self.lab.environment
+        self.lab.environment = {**previous, **self.environment}
+        try:
+            dmore(host, "up", self.file, timeout=UP_TIMEOUT)
+        finally:
+            self.lab.environment = previous
+        self.host = host
+        return self
+
+    def status(self, host=None):
+        """What `dmore status` says of this pair."""
+        return json.loads(self.dmore("status", self.name, "--json", host=host))
+
+    def migrate(self, to=None):
+        """Move to the other host; the result."""
+        return self.start_migrate(to).wait()
+
+    def start_migrate(self, to=None):
+        return Migration(self, to or self.lab.other(self.host))
+
+    def cancel(self):
+        return self.dmore("cancel", self.name)
+
+    def screenshot(self, name="screenshot"):
+        """The console's picture, as the host has it."""
+        path = self.lab.directory / f"{name}.png"
+        self.dmore("screenshot", self.name, path)
+        return Picture.read_png(path)
+
+    def screendump(self, name="screendump"):
+        """The picture that the hypervisor itself has of the user VM's screen."""
+        path = self.lab.directory / f"{name}.ppm"
+        self.user_vm_monitor("screendump", filename=str(path))
+        return Picture.read_ppm(path)
+
+    def user_vm_monitor(self, command, **arguments):
+        """A command to the user VM's hypervisor, over the operator's monitor."""
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.settimeout(30)
+            monitor.connect(str(self.host.pair_files(self.name) / "user-vm.monitor"))
+            with monitor.makefile("rw") as stream:
+                stream.readline()
+                for order in ({"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}):
+                    stream.write(json.dumps(order) + "\n")
+                    stream.flush()
+                    answer = {}
+                    while "return" not in answer and "error" not in answer:
+                        answer = json.loads(stream.readline())
+                if "error" in answer:
+                    raise RuntimeError(f"{command}: {answer['error']['desc']}")
+                return answer["return"]
+
+    def down(self):
+        if self.host:
+            self.dmore("down", self.name)
+            self.host = None
+
+    def _end(self):
+        if self.host:
+            self.down()
+
+
+class Migration:
+    """`dmore migrate`, under way. Its progress is a Journal of (time, object)."""
+
+    def __init__(self, pair, to):
+        self.pair, self.to = pair, to
+        words = ["migrate", pair.name, to.address, "--json"]
+        self.journal = Journal(f"dmore {' '.join(words)}")
+        self.process = subprocess.Popen(
+            pair.host.dmore(*words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, env={**os.environ, **pair.lab.environment})
+        self._words = words
+        self._stderr = ""
+        self._readers = [threading.Thread(target=self._read), threading.Thread(target=self._read_errors)]
+        for reader in self._readers:
+            reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.journal.append((time.monotonic(), json.loads(line)))
+        self.journal.end("dmore has ended")
+
+    def _read_errors(self):
+        self._stderr = self.process.stderr.read()
+
+    def await_phase(self, name, timeout=60):
+        """Until the phase has begun; when that was."""
+        return self.journal.find(lambda entry: entry[1].get("phase") == name, timeout, f"phase {name}")[0]
+
+    def phase_times(self):
+        """When each phase began, by name."""
+        times = {}
+        for when, entry in self.journal.since():
+            if "phase" in entry:
+                times.setdefault(entry["phase"], when)
+        return times
+
+    def interrupt(self, number):
+        """Send a signal, as Ctrl-C does."""
+        self.process.send_signal(number)
+
+    def wait(self, timeout=MIGRATE_TIMEOUT):
+        """The result; CommandFailed when it did not succeed, and the pair is where it was."""
+        self.process.wait(timeout)
+        for reader in self._readers:
+            reader.join()
+        if self.process.returncode != 0:
+            raise CommandFailed(self._words, self.process.returncode, self._stderr.strip())
+        self.pair.host = self.to
+        return self.journal.since()[-1][1]
