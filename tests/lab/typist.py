@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Somebody at the console who types and moves the pointer, without an end."""
+
+import threading
+
+LINE = "{:04d} the quick brown fox jumps over\n"
+
+
+class Typist:
+    """Types numbered lines from start() to stop(), each time going on with the next number."""
+
+    def __init__(self, client, rate=30, line=LINE):
+        self.client, self.rate, self.line = client, rate, line
+        self.text = ""
+        self.key_times = []  # when each key was pressed
+        self.stretches = []  # (begin, end) of typing
+        self._number = 0
+        self._stop = threading.Event()
+        self._thread = None
+        self._problem = None
+
+    def start(self):
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._work)
+        self._thread.start()
+
+    def stop(self):
+        """Finish the line; the text of all lines so far."""
+        self._stop.set()
+        self._thread.join()
+        if self._problem:
+            raise self._problem
+        return self.text
+
+    def _work(self):
+        begin = end = None
+        try:
+            while not self._stop.is_set():
+                self._number += 1
+                line = self.line.format(self._number)
+                reply = self.client.type(line, self.rate)
+                self.text += line
+                self.key_times += [reply["began"] + n / self.rate for n in range(len(line))]
+                begin, end = begin or reply["began"], reply["t"]
+        except Exception as problem:  # told by stop(), in the thread that asks
+            self._problem = problem
+        if begin:
+            self.stretches.append((begin, end))
+
+    def expected(self):
+        """What the text console has to read: Enter is a carriage return."""
+        return self.text.replace("\n", "\r").encode()
+
+
+class Mover:
+    """Moves the pointer to and fro from start() to stop()."""
+
+    INTERVAL_MS = 20
+    COUNT = 50
+
+    def __init__(self, client, corner=(600, 300)):
+        self.client, self.corner = client, corner
+        self.moves = 0
+        self._stop = threading.Event()
+        self._thread = None
+        self._problem = None
+
+    def start(self):
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._work)
+        self._thread.start()
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join()
+        if self._problem:
+            raise self._problem
+
+    def _work(self):
+        x, y = self.corner
+        try:
+            while not self._stop.is_set():
+                for ends in (f"20 20 {x} {y}", f"{x} {y} 20 20"):
+                    self.client.do(f"path {self.INTERVAL_MS} {self.COUNT} {ends}")
+                    self.moves += self.COUNT
+        except Exception as problem:
+            self._problem = problem
