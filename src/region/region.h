@@ -78,6 +78,7 @@ enum region_state {
     REGION_STATE_FAILED = 3, /* message says why */
 };
 
+#define REGION_ADDRESS_SIZE 128
 #define REGION_MESSAGE_SIZE 512
 
 struct region_status {
@@ -86,7 +87,8 @@ struct region_status {
     _Atomic uint32_t clients;    /* VNC clients connected and authenticated */
     _Atomic uint32_t leds;       /* bit 0 Num, 1 Caps, 2 Scroll Lock: the last the guest has set */
     _Atomic uint32_t write_back; /* 1 mapped write-back, 2 mapped in another way, 0 not known */
-    char address[128]; /* the addresses the console listens on, with DHCP also the lease */
+    char address[REGION_ADDRESS_SIZE]; /* the addresses the console listens on, with DHCP also the
+                                          lease */
     char message[REGION_MESSAGE_SIZE]; /* NUL-terminated; for state FAILED the reason */
 };
 

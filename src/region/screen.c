@@ -48,6 +48,12 @@ static void change_end(_Atomic uint32_t *sequence)
     atomic_store_explicit(sequence, (get(sequence) | 1) + 1, memory_order_release);
 }
 
+/* set_sequence() - end a change with a number from elsewhere; an odd one would mean no end */
+static void set_sequence(_Atomic uint32_t *sequence, uint32_t value)
+{
+    atomic_store_explicit(sequence, value & ~1u, memory_order_release);
+}
+
 /* unchanged() - whether what was read since @sequence was loaded as @before is one state */
 static bool unchanged(_Atomic uint32_t *sequence, uint32_t before)
 {
@@ -160,6 +166,29 @@ void screen_write(const struct region *region, struct screen_rect rect, const vo
 void screen_damage(const struct region *region, struct screen_rect rect)
 {
     damage(region, clip(rect, host_geometry(region)));
+}
+
+void screen_save(const struct region *region, struct screen_state *state)
+{
+    state->geometry = host_geometry(region);
+    state->sequence = get(&screen_at(region)->sequence);
+    state->cursor_sequence = get(&cursor_at(region)->sequence);
+}
+
+int screen_restore(const struct region *region, const struct screen_state *state)
+{
+    struct screen_shared *screen = screen_at(region);
+    struct screen_geometry geometry = state->geometry;
+
+    if (!screen_fits(region, geometry.width, geometry.height))
+        return -E2BIG;
+
+    change_begin(&screen->sequence);
+    set(&screen->width, geometry.width);
+    set(&screen->height, geometry.height);
+    set_sequence(&screen->sequence, state->sequence);
+    set_sequence(&cursor_at(region)->sequence, state->cursor_sequence);
+    return 0;
 }
 
 struct screen_geometry screen_geometry(const struct region *region, uint32_t *sequence)

@@ -94,6 +94,26 @@ void screen_damage(const struct region *region, struct screen_rect rect);
 int cursor_define(const struct region *region, const struct cursor_shape *shape,
                   const uint32_t *pixels);
 
+/* struct screen_state - what a reader may remember of the screen, to be installed in another region
+ *
+ * Pixels, damage and cursor are not in it: the host of the other region has them from the user VM's
+ * display and tells them anew. The sequence numbers are: a reader that meets, in another region, a
+ * number it has seen already would take something new for what it knows.
+ */
+struct screen_state {
+    struct screen_geometry geometry;
+    uint32_t sequence;
+    uint32_t cursor_sequence;
+};
+
+/* screen_save() - the state as it stands */
+void screen_save(const struct region *region, struct screen_state *state);
+
+/* screen_restore() - go on from a saved state; a reader sees no change
+ * Return: 0, or -E2BIG when screen_fits() says no (nothing is changed).
+ */
+int screen_restore(const struct region *region, const struct screen_state *state);
+
 /* Domain R's side */
 
 /* screen_geometry() - a consistent copy of the geometry, bounded by what fits

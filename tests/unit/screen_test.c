@@ -309,6 +309,63 @@ static void write_is_clipped_and_reads_no_more_than_that(void **state)
     free(source);
 }
 
+/* A reader that moved with its private copy of the numbers sees no change in the other region, and
+ * every change after it, in whatever number that region's own changes would have come. */
+static void reader_goes_on_in_another_region(void **state)
+{
+    struct region other = scratch_region(REGION_MIN_SIZE);
+    struct cursor_shape shape = {1, 1, 0, 0, 1};
+    struct cursor_shape seen;
+    struct screen_state saved;
+    uint32_t pixel = 7;
+    static uint32_t pixels[CURSOR_MAX_SIZE * CURSOR_MAX_SIZE];
+    uint32_t cursor = 0;
+    uint32_t before;
+    uint32_t after;
+
+    assert_int_equal(screen_set_geometry(*state, 640, 480), 0);
+    assert_int_equal(screen_set_geometry(*state, 320, 200), 0);
+    assert_int_equal(cursor_define(*state, &shape, &pixel), 0);
+    (void)screen_geometry(*state, &before);
+    assert_true(cursor_read(*state, &cursor, &seen, pixels));
+
+    screen_save(*state, &saved);
+    assert_int_equal(screen_restore(&other, &saved), 0);
+    struct screen_geometry geometry = screen_geometry(&other, &after);
+
+    assert_int_equal(geometry.width, 320);
+    assert_int_equal(geometry.height, 200);
+    assert_int_equal(after, before);
+    assert_false(cursor_read(&other, &cursor, &seen, pixels));
+
+    assert_int_equal(screen_set_geometry(&other, 720, 400), 0);
+    assert_int_equal(cursor_define(&other, &shape, &pixel), 0);
+    (void)screen_geometry(&other, &after);
+    assert_int_not_equal(after, before);
+    assert_true(cursor_read(&other, &cursor, &seen, pixels));
+    free(other.base);
+}
+
+static void state_that_does_not_fit_is_refused(void **state)
+{
+    struct screen_state hostile = {{1024, 513}, 8, 8};
+    uint32_t sequence;
+
+    assert_int_equal(screen_set_geometry(*state, 640, 480), 0);
+    assert_int_equal(screen_restore(*state, &hostile), -E2BIG);
+    struct screen_geometry geometry = screen_geometry(*state, &sequence);
+
+    assert_int_equal(geometry.width, 640);
+    assert_int_equal(sequence, 2);
+
+    /* A number that would mean "in the middle of a change" for ever is made even. */
+    hostile = (struct screen_state){{640, 480}, 9, 11};
+    assert_int_equal(screen_restore(*state, &hostile), 0);
+    geometry = screen_geometry(*state, &sequence);
+    assert_int_equal(geometry.width, 640);
+    assert_int_equal(sequence, 8);
+}
+
 /* Two threads, as the two sides are: the host numbers its writes and tells the last that it has
  * done; a reader who takes the damage after that must have seen it. */
 #define THREAD_WRITES 200000u
@@ -408,6 +465,8 @@ int main(void)
         TEST(largest_screen_is_damaged_to_its_last_tile),
         TEST(write_puts_pixels_in_their_place_and_damages_them),
         TEST(write_is_clipped_and_reads_no_more_than_that),
+        TEST(reader_goes_on_in_another_region),
+        TEST(state_that_does_not_fit_is_refused),
         TEST(damage_taken_after_a_write_shows_it_with_two_threads),
         TEST(geometry_is_never_mixed_with_two_threads),
     };
