@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cancel.c - dmore cancel NAME: cancel a move that has not been committed
+ */
+#include "cli/cli.h"
+
+#include "cli/client.h"
+
+gboolean cancel_run(const HostConfig *host, int argc, char **argv, GError **error)
+{
+    if (!cli_parse(&argc, &argv, "NAME",
+                   "Cancels the move of a pair to another host: both VMs go on here. A move that "
+                   "has been committed cannot be cancelled.",
+                   NULL, 1, 1, error))
+        return FALSE;
+
+    g_autoptr(JsonObject) result = client_call(host, argv[1], "cancel", NULL, error);
+
+    if (!result)
+        return FALSE;
+    cli_print("the move of %s is being cancelled\n", argv[1]);
+    return TRUE;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * client.c - one request to a dmore-pair and its answer
+ */
+#include "cli/client.h"
+
+#include "base/await.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/jsonline.h"
+#include "pair/config.h"
+#include "pair/rundir.h"
+
+#define CALL_MS 30000 /* for an answer that takes no work; a busy host may be slow */
+
+struct Client {
+    JsonLine *line; /* NULL when the other side has ended it */
+    ClientProgress progress;
+    gpointer data;
+    int done;
+    gboolean answered;
+    JsonObject *result;
+    GError *error; /* with done: set when there is no result */
+};
+
+static void on_received(JsonLine *line, JsonObject *object, gpointer data)
+{
+    Client *client = data;
+    JsonObject *progress = json_get_object(object, "progress");
+    JsonObject *result = json_get_object(object, "result");
+    JsonObject *error = json_get_object(object, "error");
+
+    if (client->done)
+        return;
+    if (progress && client->progress)
+        client->progress(progress, client->data);
+    if (result)
+        client->result = json_object_ref(result);
+    if (error)
+        client->error =
+            g_error_new(DMORE_ERROR, dmore_error_code(json_get_text(error, "code", "")), "%s",
+                        json_get_text(error, "message", "dmore-pair gives no reason"));
+    client->answered = client->done = result || error;
+}
+
+static void on_closed(JsonLine *line, const GError *error, gpointer data)
+{
+    Client *client = data;
+
+    g_clear_pointer(&client->line, jsonline_free);
+    if (client->done)
+        return;
+    client->done = TRUE;
+    client->error =
+        g_error_new(DMORE_ERROR, DMORE_ERROR_FAILED, "dmore-pair has ended without an answer%s%s",
+                    error ? ": " : "", error ? error->message : "");
+}
+
+static Client *client_new(ClientProgress progress, gpointer data)
+{
+    Client *client = g_new0(Client, 1);
+
+    client->progress = progress;
+    client->data = data;
+    return client;
+}
+
+Client *client_listen(int fd, ClientProgress progress, gpointer data)
+{
+    Client *client = client_new(progress, data);
+
+    client->line = jsonline_new(fd, on_received, on_closed, client);
+    return client;
+}
+
+/* Say why nobody listens on the control socket of @name. */
+static void explain(const HostConfig *host, const char *name, GError **error)
+{
+    g_autofree char *directory = g_build_filename(host->run_dir, name, NULL);
+    g_autofree char *log = rundir_path(host->run_dir, name, RUN_PAIR_LOG);
+
+    if (!g_file_test(directory, G_FILE_TEST_IS_DIR))
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_NOT_FOUND,
+                    "there is no pair called %s on this host; \"dmore status\" lists them", name);
+    else if (rundir_is_claimed(host->run_dir, name))
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_BUSY,
+                    "%s does not listen: it is starting or ending, or its dmore-pair has died and "
+                    "its VMs go on; see %s",
+                    name, log);
+    else
+        g_set_error(
+            error, DMORE_ERROR, DMORE_ERROR_NOT_FOUND,
+            "%s does not run; %s is left over (its log is %s), and \"dmore down %s\" removes "
+            "it",
+            name, directory, log, name);
+}
+
+Client *client_ask(const HostConfig *host, const char *name, const char *command,
+                   JsonObject *arguments, ClientProgress progress, gpointer data, GError **error)
+{
+    g_autoptr(Client) client = client_new(progress, data);
+    g_autoptr(JsonObject) request = json_object_new();
+    g_autofree char *path = NULL;
+    g_autoptr(GError) cause = NULL;
+
+    json_object_set_string_member(request, "command", command);
+    if (arguments)
+        json_object_set_object_member(request, "arguments", arguments);
+    if (!pair_name_check(name, error))
+        return NULL;
+    path = rundir_path(host->run_dir, name, RUN_CONTROL);
+    client->line = jsonline_connect(path, on_received, on_closed, client, &cause);
+    if (g_error_matches(cause, DMORE_ERROR, DMORE_ERROR_NOT_FOUND)) {
+        explain(host, name, error);
+        return NULL;
+    }
+    if (!client->line) {
+        g_propagate_error(error, g_steal_pointer(&cause));
+        return NULL;
+    }
+    jsonline_send(client->line, request, -1);
+    return g_steal_pointer(&client);
+}
+
+JsonObject *client_wait(Client *client, int timeout_ms, GError **error)
+{
+    if (!await_flag(&client->done, timeout_ms, NULL, "dmore-pair's answer", error))
+        return NULL;
+    if (client->error) {
+        g_propagate_error(error, g_steal_pointer(&client->error));
+        return NULL;
+    }
+    return g_steal_pointer(&client->result);
+}
+
+gboolean client_is_done(const Client *client)
+{
+    return client->done;
+}
+
+gboolean client_was_answered(const Client *client)
+{
+    return client->answered;
+}
+
+void client_free(Client *client)
+{
+    g_clear_pointer(&client->line, jsonline_free);
+    g_clear_pointer(&client->result, json_object_unref);
+    g_clear_error(&client->error);
+    g_free(client);
+}
+
+JsonObject *client_call(const HostConfig *host, const char *name, const char *command,
+                        JsonObject *arguments, GError **error)
+{
+    g_autoptr(Client) client = client_ask(host, name, command, arguments, NULL, NULL, error);
+
+    return client ? client_wait(client, CALL_MS, error) : NULL;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * down.c - dmore down NAME: end a pair, or remove what a crash has left of one
+ */
+#include "cli/cli.h"
+
+#include "cli/client.h"
+#include "pair/config.h"
+#include "pair/rundir.h"
+
+#define DOWN_MS 120000 /* for both hypervisors to end */
+
+/* A directory without a process. Return: TRUE when there was one. */
+static gboolean is_left_over(const HostConfig *host, const char *name)
+{
+    g_autofree char *directory = g_build_filename(host->run_dir, name, NULL);
+
+    return g_file_test(directory, G_FILE_TEST_IS_DIR) && !rundir_is_claimed(host->run_dir, name);
+}
+
+gboolean down_run(const HostConfig *host, int argc, char **argv, GError **error)
+{
+    if (!cli_parse(
+            &argc, &argv, "NAME",
+            "Ends both VMs of a pair at once, as if their power was cut: shut the guest down "
+            "first. Of a pair that does not run any more, what is left is removed.",
+            NULL, 1, 1, error) ||
+        !pair_name_check(argv[1], error))
+        return FALSE;
+
+    if (is_left_over(host, argv[1])) {
+        if (!rundir_remove(host->run_dir, argv[1], error))
+            return FALSE;
+        cli_print("%s did not run; what was left of it is removed\n", argv[1]);
+        return TRUE;
+    }
+
+    g_autoptr(Client) client = client_ask(host, argv[1], "down", NULL, NULL, NULL, error);
+    g_autoptr(JsonObject) result = client ? client_wait(client, DOWN_MS, error) : NULL;
+
+    if (!result)
+        return FALSE;
+    cli_print("%s is down\n", argv[1]);
+    return TRUE;
+}

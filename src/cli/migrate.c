@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * migrate.c - dmore migrate NAME HOST[:PORT]: move a pair to another host, live
+ *
+ * The source's dmore-pair does the work and would do it without this command. Ctrl-C asks it to
+ * cancel and waits for the outcome, which may be that it was too late; a second Ctrl-C ends the
+ * waiting alone.
+ */
+#include "cli/cli.h"
+
+#include <glib-unix.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/await.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "cli/client.h"
+#include "cli/progress.h"
+#include "cli/table.h"
+
+typedef struct {
+    const HostConfig *host;
+    const char *name;
+    Progress *progress;
+    Client *cancel; /* the request that was made at the first Ctrl-C */
+    int interrupts;
+    int give_up;
+} Move;
+
+static void on_progress(JsonObject *progress, gpointer data)
+{
+    Move *move = data;
+
+    progress_show(move->progress, progress);
+}
+
+static gboolean on_interrupt(gpointer data)
+{
+    Move *move = data;
+    g_autoptr(GError) error = NULL;
+
+    progress_end(move->progress);
+    if (++move->interrupts > 1) {
+        move->give_up = TRUE;
+        return G_SOURCE_CONTINUE;
+    }
+    /* Its answer is not waited for: that of the move itself tells what came of it. */
+    move->cancel = client_ask(move->host, move->name, "cancel", NULL, NULL, NULL, &error);
+    fprintf(stderr, "dmore: %s\n", move->cancel ? "cancelling" : error->message);
+    return G_SOURCE_CONTINUE;
+}
+
+static void print_result(const char *name, JsonObject *result)
+{
+    JsonArray *phases = json_get_array(result, "phases");
+    g_autoptr(Table) table = table_new(2);
+    g_autofree char *total =
+        text_ms(json_object_get_double_member_with_default(result, "total_ms", 0));
+    static const char *const amounts[][3] = {
+        {"paused: Domain R", "domain_r_pause_ms", "ms"},
+        {"paused: user VM", "user_vm_pause_ms", "ms"},
+        {"sent: user VM", "user_vm_bytes", "bytes"},
+        {"sent: Domain R", "domain_r_bytes", "bytes"},
+        {"sent: handover", "handover_bytes", "bytes"},
+    };
+
+    for (guint i = 0; phases && i < json_array_get_length(phases); i++) {
+        JsonObject *phase = json_array_get_object_element(phases, i);
+        g_autofree char *time = text_ms(json_object_get_double_member_with_default(phase, "ms", 0));
+
+        table_add(table, json_get_text(phase, "name", "?"), time);
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(amounts); i++) {
+        double number = json_object_get_double_member_with_default(result, amounts[i][1], 0);
+        g_autofree char *text =
+            strcmp(amounts[i][2], "ms") == 0 ? text_ms(number) : text_bytes((guint64)number);
+
+        table_add(table, amounts[i][0], text);
+    }
+    cli_print("%s has moved to %s in %s\n", name, json_get_text(result, "to", "?"), total);
+    table_print(table);
+}
+
+/* Wait for the outcome, or for the second Ctrl-C. */
+typedef struct {
+    Client *client;
+    const Move *move;
+} Wait;
+
+static gboolean is_over(gpointer data)
+{
+    const Wait *wait = data;
+
+    return client_is_done(wait->client) || wait->move->give_up;
+}
+
+static JsonObject *run(Move *move, JsonObject *arguments, GError **error)
+{
+    g_autoptr(Client) client =
+        client_ask(move->host, move->name, "migrate", arguments, on_progress, move, error);
+    guint signals[2];
+
+    if (!client)
+        return NULL;
+    signals[0] = g_unix_signal_add(SIGINT, on_interrupt, move);
+    signals[1] = g_unix_signal_add(SIGTERM, on_interrupt, move);
+
+    Wait wait = {client, move};
+
+    await(is_over, &wait, -1, NULL, "the outcome of the move", NULL);
+    g_source_remove(signals[0]);
+    g_source_remove(signals[1]);
+    progress_end(move->progress);
+    if (client_is_done(client))
+        return client_wait(client, -1, error);
+    g_set_error(error, DMORE_ERROR, DMORE_ERROR_CANCELLED,
+                "not waiting any more; \"dmore status %s\" tells where the move has got to",
+                move->name);
+    return NULL;
+}
+
+gboolean migrate_run(const HostConfig *host, int argc, char **argv, GError **error)
+{
+    gboolean json = FALSE;
+    gboolean quiet = FALSE;
+    gboolean cancel = FALSE;
+    const GOptionEntry entries[] = {
+        {"json", 0, 0, G_OPTION_ARG_NONE, &json, "print the result as JSON", NULL},
+        {"quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "show no progress", NULL},
+        {"cancel", 0, 0, G_OPTION_ARG_NONE, &cancel, "the same as \"dmore cancel NAME\"", NULL},
+        {0},
+    };
+    g_autofree char *to = NULL;
+    guint16 port = 0;
+
+    if (!cli_parse(&argc, &argv, "NAME HOST[:PORT]",
+                   "Moves both VMs of a pair to another host, where dmored has to run. The guest "
+                   "and the clients of its console notice a short pause. Ctrl-C cancels.",
+                   entries, 1, 2, error))
+        return FALSE;
+    if (cancel && argc == 2)
+        return cancel_run(host, argc, argv, error);
+    if (cancel || argc < 3) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_USAGE,
+                    "say \"dmore migrate NAME HOST[:PORT]\" or \"dmore migrate --cancel NAME\"");
+        return FALSE;
+    }
+    if (!host_port_parse(argv[2], &to, &port, error))
+        return FALSE;
+
+    JsonObject *arguments = json_object_new();
+
+    json_object_set_string_member(arguments, "host", to);
+    json_object_set_int_member(arguments, "port", port);
+
+    g_autoptr(Progress) progress = progress_new(quiet);
+    Move move = {.host = host, .name = argv[1], .progress = progress};
+    g_autoptr(JsonObject) result = run(&move, arguments, error);
+
+    g_clear_pointer(&move.cancel, client_free);
+    if (!result)
+        return FALSE;
+    if (json)
+        cli_print_json_object(result);
+    else
+        print_result(argv[1], result);
+    return TRUE;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * status.c - dmore status [NAME]: all pairs on this host, or all of one
+ *
+ * What a pair is comes from its dmore-pair. A directory in the run directory whose process does not
+ * answer is shown too, as what it is: "not-running" when nobody has claimed it, "unreachable" when
+ * somebody has.
+ */
+#include "cli/cli.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "cli/client.h"
+#include "cli/table.h"
+#include "pair/rundir.h"
+
+/* A member of a member: "console", "port". */
+static JsonObject *part(JsonObject *status, const char *name)
+{
+    return json_get_object(status, name);
+}
+
+static const char *part_text(JsonObject *status, const char *name, const char *member)
+{
+    JsonObject *object = part(status, name);
+
+    return object ? json_get_text(object, member, NULL) : NULL;
+}
+
+static gint64 part_integer(JsonObject *status, const char *name, const char *member)
+{
+    JsonObject *object = part(status, name);
+
+    return object ? json_get_integer(object, member, 0) : 0;
+}
+
+/* "10.0.0.5:5900", or NULL */
+static char *console_text(JsonObject *status)
+{
+    JsonObject *console = part(status, "console");
+    JsonArray *addresses = console ? json_get_array(console, "address") : NULL;
+    int port = console ? (int)json_get_integer(console, "port", 0) : 0;
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; addresses && i < json_array_get_length(addresses); i++) {
+        const char *address = json_array_get_string_element(addresses, i);
+
+        g_string_append_printf(text, strchr(address, ':') ? "%s[%s]:%d" : "%s%s:%d",
+                               text->len ? " " : "", address, port);
+    }
+    return g_string_free(text, text->len == 0);
+}
+
+/* What is known of a pair: what its process says, or why it says nothing. */
+static JsonObject *ask(const HostConfig *host, const char *name)
+{
+    g_autoptr(GError) error = NULL;
+    JsonObject *status = client_call(host, name, "status", NULL, &error);
+
+    if (status)
+        return status;
+    status = json_object_new();
+    json_object_set_string_member(status, "name", name);
+    json_object_set_string_member(
+        status, "state", rundir_is_claimed(host->run_dir, name) ? "unreachable" : "not-running");
+    json_object_set_string_member(status, "note", error->message);
+    return status;
+}
+
+static void add_row(Table *table, JsonObject *status)
+{
+    g_autofree char *console = console_text(status);
+    g_autofree char *clients =
+        g_strdup_printf("%d", (int)part_integer(status, "domain_r", "clients"));
+    g_autofree char *state = g_strjoin(": ", json_get_text(status, "state", "?"),
+                                       json_get_text(status, "phase", NULL), NULL);
+
+    table_add(table, json_get_text(status, "name", "?"), state,
+              part_text(status, "user_vm", "state"), part_text(status, "domain_r", "state"),
+              part(status, "domain_r") ? clients : NULL, console,
+              json_get_text(status, "accelerator", NULL));
+}
+
+static gboolean print_all(const HostConfig *host, gboolean json, GError **error)
+{
+    g_auto(GStrv) names = rundir_list(host->run_dir, error);
+    g_autoptr(Table) table = table_new(7);
+    g_autoptr(JsonArray) array = json_array_new();
+
+    if (!names)
+        return FALSE;
+    table_add(table, "NAME", "STATE", "USER VM", "DOMAIN R", "CLIENTS", "CONSOLE", "ACCELERATOR");
+    for (char **name = names; *name; name++) {
+        JsonObject *status = ask(host, *name);
+
+        add_row(table, status);
+        json_array_add_object_element(array, status);
+    }
+    if (json)
+        cli_print_json(json_node_init_array(json_node_alloc(), array));
+    else if (*names)
+        table_print(table);
+    else
+        cli_print("no pair runs on this host\n");
+
+    for (guint i = 0; !json && i < json_array_get_length(array); i++) {
+        JsonObject *status = json_array_get_object_element(array, i);
+
+        if (json_object_has_member(status, "note"))
+            cli_print("%s\n", json_get_text(status, "note", ""));
+    }
+    return TRUE;
+}
+
+static void print_vms(JsonObject *status)
+{
+    JsonObject *r = part(status, "domain_r");
+
+    cli_print("user VM      %s, process %d\n", part_text(status, "user_vm", "state"),
+              (int)part_integer(status, "user_vm", "pid"));
+    cli_print("Domain R     %s, process %d, %s, %d client%s, region mapped %s\n",
+              part_text(status, "domain_r", "state"), (int)part_integer(status, "domain_r", "pid"),
+              json_get_boolean(r, "ready", FALSE) ? "ready" : "not ready",
+              (int)json_get_integer(r, "clients", 0),
+              json_get_integer(r, "clients", 0) == 1 ? "" : "s",
+              json_get_boolean(r, "write_back", FALSE) ? "write-back" : "not write-back");
+    if (*json_get_text(r, "message", ""))
+        cli_print("             it says: %s\n", json_get_text(r, "message", ""));
+}
+
+static void print_streams(JsonObject *status)
+{
+    JsonArray *streams = json_get_array(status, "streams");
+
+    for (guint i = 0; streams && i < json_array_get_length(streams); i++) {
+        JsonObject *stream = json_array_get_object_element(streams, i);
+
+        cli_print("%-11s  %" G_GINT64_FORMAT " bytes to the VM, %" G_GINT64_FORMAT " back%s\n",
+                  json_get_text(stream, "name", "?"), json_get_integer(stream, "to_vm_bytes", 0),
+                  json_get_integer(stream, "to_domain_r_bytes", 0),
+                  json_get_boolean(stream, "broken", FALSE) ? "; BROKEN" : "");
+    }
+}
+
+static void print_one(JsonObject *status)
+{
+    const char *phase = json_get_text(status, "phase", NULL);
+    const char *note = json_get_text(status, "accelerator_note", NULL);
+    g_autofree char *console = console_text(status);
+
+    cli_print("name         %s\nuuid         %s\n", json_get_text(status, "name", "?"),
+              json_get_text(status, "uuid", "?"));
+    cli_print("state        %s%s%s\n", json_get_text(status, "state", "?"), phase ? ": " : "",
+              phase ? phase : "");
+    if (part(status, "user_vm") && part(status, "domain_r"))
+        print_vms(status);
+    cli_print("console      %s, auth %s\n", console ? console : "no address yet",
+              part_text(status, "console", "auth"));
+    if (part(status, "screen"))
+        cli_print("screen       %d x %d, form %s, %" G_GINT64_FORMAT " updates\n",
+                  (int)part_integer(status, "screen", "width"),
+                  (int)part_integer(status, "screen", "height"),
+                  part_text(status, "screen", "form"), part_integer(status, "screen", "updates"));
+    print_streams(status);
+    cli_print("QEMU         %s, %s%s%s\n", json_get_text(status, "qemu_version", "?"),
+              json_get_text(status, "accelerator", "?"), note ? ": " : "", note ? note : "");
+    cli_print("image        %s\n", json_get_text(status, "image_id", "?"));
+    cli_print("migrations   %d\n", (int)json_get_integer(status, "migrations", 0));
+}
+
+gboolean status_run(const HostConfig *host, int argc, char **argv, GError **error)
+{
+    gboolean json = FALSE;
+    gboolean names_only = FALSE;
+    const GOptionEntry entries[] = {
+        {"json", 0, 0, G_OPTION_ARG_NONE, &json, "print JSON", NULL},
+        {"names", 0, 0, G_OPTION_ARG_NONE, &names_only, "print the names of all pairs only", NULL},
+        {0},
+    };
+
+    if (!cli_parse(&argc, &argv, "[NAME]", "Shows all pairs on this host, or all of one.", entries,
+                   0, 1, error))
+        return FALSE;
+    if (names_only) {
+        g_auto(GStrv) names = rundir_list(host->run_dir, error);
+
+        for (char **name = names; name && *name; name++)
+            cli_print("%s\n", *name);
+        return names != NULL;
+    }
+    if (argc == 1)
+        return print_all(host, json, error);
+
+    g_autoptr(JsonObject) status = client_call(host, argv[1], "status", NULL, error);
+
+    if (!status)
+        return FALSE;
+    if (json)
+        cli_print_json_object(status);
+    else
+        print_one(status);
+    return TRUE;
+}
