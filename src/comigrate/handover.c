@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "region/screen.h"
+#include "region/carry.h"
 
 #define MAGIC "DMOREHND"
 #define MAGIC_SIZE 8
@@ -18,26 +18,27 @@ typedef struct {
 } HandoverHeader;
 
 enum handover_record {
-    HANDOVER_STREAM = RECORD_MANDATORY | 1,   /* one for each stream (relay.c) */
-    HANDOVER_GEOMETRY = RECORD_MANDATORY | 2, /* u64: width << 32 | height */
-    HANDOVER_NOTICE = 3,                      /* u32: enum region_user_vm */
+    HANDOVER_STREAM = RECORD_MANDATORY | 1, /* one for each stream (pair/relay.c) */
+    HANDOVER_REGION = RECORD_MANDATORY | 2, /* the rest of the region (region/carry.h) */
 };
+
+static gboolean put_region(const struct region *region, struct record_writer *writer,
+                           GError **error)
+{
+    struct record_writer inner = {0};
+    gboolean saved = carry_save(region, &inner) == 0 &&
+                     record_put(writer, HANDOVER_REGION, inner.bytes, inner.size) == 0;
+
+    free(inner.bytes);
+    if (!saved)
+        g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_FAILED, "no memory for the handover");
+    return saved;
+}
 
 static gboolean put_records(const struct region *region, const Relay *relay,
                             struct record_writer *writer, GError **error)
 {
-    uint32_t sequence;
-    struct screen_geometry geometry = screen_geometry(region, &sequence);
-
-    if (!relay_save(relay, HANDOVER_STREAM, writer, error))
-        return FALSE;
-    if (record_put_u64(writer, HANDOVER_GEOMETRY, (guint64)geometry.width << 32 | geometry.height) <
-            0 ||
-        record_put_u32(writer, HANDOVER_NOTICE, region_notice(region)->user_vm) < 0) {
-        g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_FAILED, "no memory for the handover");
-        return FALSE;
-    }
-    return TRUE;
+    return relay_save(relay, HANDOVER_STREAM, writer, error) && put_region(region, writer, error);
 }
 
 GBytes *handover_save(const struct region *region, const Relay *relay, GError **error)
@@ -69,21 +70,12 @@ static gboolean refuse(GError **error, const char *why)
 static gboolean restore_record(const struct region *region, Relay *relay,
                                const struct record *record, GError **error)
 {
-    uint64_t size;
-    uint32_t state;
-
     switch (record->type) {
     case HANDOVER_STREAM:
         return relay_restore(relay, record, error);
-    case HANDOVER_GEOMETRY:
-        if (record_u64(record, &size) < 0 ||
-            screen_set_geometry(region, (uint32_t)(size >> 32), (uint32_t)size) < 0)
-            return refuse(error, "its screen geometry makes no sense");
-        return TRUE;
-    case HANDOVER_NOTICE:
-        if (record_u32(record, &state) < 0)
-            return refuse(error, "its notice makes no sense");
-        region_notice(region)->user_vm = state;
+    case HANDOVER_REGION:
+        if (carry_restore(region, record->data, record->length) < 0)
+            return refuse(error, "what it says of the region makes no sense");
         return TRUE;
     default:
         if (record->type & RECORD_MANDATORY)
@@ -115,17 +107,17 @@ gboolean handover_restore(const struct region *region, Relay *relay, GBytes *han
     struct record_reader reader = {.next = bytes + sizeof(header), .left = size - sizeof(header)};
     struct record record;
     int streams = 0;
-    gboolean geometry = FALSE;
+    int regions = 0;
     int ret;
     while ((ret = record_next(&reader, &record)) > 0) {
         if (!restore_record(region, relay, &record, error))
             return FALSE;
         streams += record.type == HANDOVER_STREAM;
-        geometry |= record.type == HANDOVER_GEOMETRY;
+        regions += record.type == HANDOVER_REGION;
     }
     if (ret < 0)
         return refuse(error, "it is cut or damaged");
-    if (streams != REGION_STREAMS || !geometry)
+    if (streams != REGION_STREAMS || regions != 1)
         return refuse(error, "something is missing from it");
     return TRUE;
 }
