@@ -9,7 +9,10 @@ gboolean hold_phase(Phase phase, GCancellable *cancellable, GError **error)
 {
     const char *held = g_getenv("DMORE_TEST_HOLD");
     const char *release = g_getenv("DMORE_TEST_RELEASE");
+    g_autofree char *text = NULL;
 
+    if (held && g_path_is_absolute(held))
+        held = g_file_get_contents(held, &text, NULL, NULL) ? g_strchomp(text) : NULL;
     if (!held || phase_from_name(held) != phase)
         return TRUE;
     g_message("held in phase %s by DMORE_TEST_HOLD", phase_name(phase));
