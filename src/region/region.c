@@ -36,6 +36,20 @@ _Static_assert(REGION_STREAM_OFFSET % PAGE_SIZE == 0 && REGION_STREAM_SIZE % PAG
                    REGION_SCREEN_OFFSET % PAGE_SIZE == 0 && REGION_CURSOR_OFFSET % PAGE_SIZE == 0 &&
                    REGION_PIXELS_OFFSET % PAGE_SIZE == 0,
                "parts begin at a page");
+/* The places that doc/region.md tells. */
+_Static_assert(offsetof(struct region_header, size) == 16, "header");
+_Static_assert(offsetof(struct region_status, address) == 20, "status");
+_Static_assert(offsetof(struct ring_shared, tail) == 64 &&
+                   offsetof(struct ring_shared, data) == 4096 &&
+                   sizeof(struct ring_shared) == 0x11000,
+               "rings");
+_Static_assert(offsetof(struct screen_shared, width) == 4 &&
+                   offsetof(struct screen_shared, damage) == 4096 && SCREEN_ROW_WORDS == 8 &&
+                   SCREEN_TILE_ROWS == 512,
+               "screen");
+_Static_assert(offsetof(struct cursor_shared, visible) == 20 &&
+                   offsetof(struct cursor_shared, pixels) == 64,
+               "cursor");
 /* An atomic that needs a lock would keep the lock outside of the region. */
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2, "atomics without locks");
 

@@ -13,7 +13,6 @@
 #include <string.h>
 
 _Static_assert((RING_CAPACITY & (RING_CAPACITY - 1)) == 0, "a power of two");
-_Static_assert(sizeof(struct ring_shared) == 4096 + RING_CAPACITY, "no surprise in the layout");
 
 static struct ring_shared *ring_at(const struct region *region, enum region_stream_id stream,
                                    enum ring_direction direction)
