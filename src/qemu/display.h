@@ -42,6 +42,8 @@ typedef struct {
 
 /* display_attach() - register as the one listener of console 0; awaits
  *
+ * The first callbacks may come before it returns.
+ *
  * Return: NULL with DMORE_ERROR_FAILED when the VM does not accept the listener.
  */
 Display *display_attach(Vm *vm, const DisplayEvents *events, gpointer data, GError **error);
@@ -49,7 +51,7 @@ Display *display_attach(Vm *vm, const DisplayEvents *events, gpointer data, GErr
 /* display_form() - "map", "plain", or "none" before the first picture */
 const char *display_form(const Display *display);
 
-/* display_pictures() - how many pictures and updates have come since it was attached */
+/* display_updates() - how many pictures and updates have come since it was attached */
 guint64 display_updates(const Display *display);
 
 void display_detach(Display *display);

@@ -28,7 +28,7 @@
  * on a loaded host without KVM that is seconds. */
 #define LAUNCH_TIMEOUT_MS 60000
 
-#define LAST_WORDS_MAX 1000 /* bytes of the log that go into a message */
+#define LAST_WORDS_MAX 400 /* bytes of the log that go into a message */
 
 /* State */
 
@@ -165,7 +165,7 @@ static void on_monitor_closed(const GError *error, gpointer data)
     g_info("%s", error->message);
 }
 
-/* last_words() - what the process has printed at the end, on one line */
+/* last_words() - the last line that the process has printed, or all when it is short */
 static char *last_words(const Vm *vm)
 {
     g_autofree char *text = NULL;
@@ -174,10 +174,12 @@ static char *last_words(const Vm *vm)
     if (!g_file_get_contents(vm->log, &text, &size, NULL) || size <= (gsize)vm->log_start)
         return g_strdup("it has printed nothing");
 
-    gsize start = MAX((gsize)vm->log_start, size > LAST_WORDS_MAX ? size - LAST_WORDS_MAX : 0);
-    char *words = g_strdelimit(g_strstrip(text + start), "\r\n", ' ');
+    char *words = g_strstrip(text + vm->log_start);
 
-    return g_utf8_make_valid(words, -1);
+    if (strlen(words) > LAST_WORDS_MAX && strrchr(words, '\n') != NULL)
+        words = strrchr(words, '\n') + 1;
+    g_strdelimit(words, "\r\n", ' ');
+    return g_utf8_make_valid(words, MIN((gssize)strlen(words), LAST_WORDS_MAX));
 }
 
 static void on_process_ended(const char *how, gpointer data)
@@ -306,6 +308,13 @@ static int log_open(Vm *vm, GError **error)
     return fd;
 }
 
+static goffset log_size(const Vm *vm)
+{
+    GStatBuf status;
+
+    return g_stat(vm->log, &status) == 0 ? status.st_size : 0;
+}
+
 static gboolean vm_spawn(Vm *vm, const char *const *arguments, const int *fds, gsize n_fds,
                          GSocket *listener, GError **error)
 {
@@ -361,6 +370,7 @@ Vm *vm_adopt(const char *name, GPid pid, const char *monitor, const char *log,
 
     if (socket == NULL || !check_peer(vm, socket, pid, error))
         return NULL;
+    vm->log_start = log_size(vm);
     vm->process = vm_process_adopt(pid, on_process_ended, vm, error);
     if (vm->process == NULL)
         return NULL;

@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * display.c - listens to a VM's screen (QEMU's D-Bus display, peer to peer)
+ *
+ * Theory of operation
+ *
+ * There are two connections. Over the first we ask QEMU's console to register a listener, and hand
+ * it one end of the second. Over the second QEMU calls us: we serve the listener's interfaces
+ * there. On both we are the client of the D-Bus handshake. QEMU does the handshake of the second,
+ * and its ScanoutMap calls, with its main loop standing still until we answer; the guest's devices
+ * wait meanwhile. GDBus reads in a thread of its own, so QEMU's calls are drained whatever we do;
+ * they are served from the main context.
+ *
+ * A registration makes QEMU send the whole picture. After a change of size QEMU sends only what the
+ * guest draws anew, in the plain form even without the new size. So when QEMU announces a size (a
+ * property of the console, on the first connection) and the picture does not follow, we register
+ * again.
+ */
+#include "qemu/display.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <gio/gunixfdlist.h>
+
+#include "base/await.h"
+#include "base/error.h"
+#include "qemu/display-dbus.h"
+#include "qemu/display-picture.h"
+
+#define CONSOLE_PATH "/org/qemu/Display1/Console_0"
+#define CONSOLE_INTERFACE "org.qemu.Display1.Console"
+#define LISTENER_PATH "/org/qemu/Display1/Listener"
+#define MAP_INTERFACE "org.qemu.Display1.Listener.Unix.Map"
+
+#define ATTACH_TIMEOUT_MS 20000
+
+/* How long the picture may take to follow an announced size. The guest's next drawing usually
+ * brings it, within QEMU's refresh interval of at most 30 ms. */
+#define SIZE_PATIENCE_MS 100
+
+struct Display {
+    Picture *picture;
+    const DisplayEvents *events;
+    gpointer data;
+    GCancellable *cancellable; /* of everything asynchronous here */
+    GDBusConnection *main;
+    GDBusConnection *listener;
+    QemuListener *interface;
+    QemuListenerUnixMap *map_interface;
+    gboolean registered; /* QEMU has accepted the listener */
+    gboolean attached;   /* display_attach() has returned it */
+    gboolean detached;   /* by display_detach(), or lost */
+    GError *failure;
+    guint announced_width; /* pixels, 0: no change announced yet */
+    guint announced_height;
+    guint size_timer;
+};
+
+/* Asynchronous calls hold a reference each. */
+static Display *display_ref(Display *display)
+{
+    return g_rc_box_acquire(display);
+}
+
+static void clear(gpointer data)
+{
+    Display *display = data;
+
+    g_clear_object(&display->interface);
+    g_clear_object(&display->map_interface);
+    g_clear_object(&display->listener);
+    g_clear_object(&display->main);
+    g_clear_object(&display->cancellable);
+    g_clear_error(&display->failure);
+    g_clear_pointer(&display->picture, picture_free);
+}
+
+static void display_unref(Display *display)
+{
+    g_rc_box_release_full(display, clear);
+}
+typedef Display DisplayReference;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DisplayReference, display_unref)
+
+/* Ends */
+
+static void drop_connection(Display *display, GDBusConnection **connection)
+{
+    if (*connection == NULL)
+        return;
+    g_signal_handlers_disconnect_by_data(*connection, display);
+    g_dbus_connection_close(*connection, NULL, NULL, NULL);
+    g_clear_object(connection);
+}
+
+static void drop_interface(Display *display, gpointer interface)
+{
+    if (interface == NULL)
+        return;
+    g_signal_handlers_disconnect_by_data(interface, display);
+    g_dbus_interface_skeleton_unexport(interface);
+    g_object_unref(interface);
+}
+
+static void drop_listener(Display *display)
+{
+    drop_interface(display, g_steal_pointer(&display->interface));
+    drop_interface(display, g_steal_pointer(&display->map_interface));
+    drop_connection(display, &display->listener);
+    display->registered = FALSE;
+}
+
+static void drop_all(Display *display)
+{
+    display->detached = TRUE;
+    g_clear_handle_id(&display->size_timer, g_source_remove);
+    g_cancellable_cancel(display->cancellable);
+    drop_listener(display);
+    drop_connection(display, &display->main);
+}
+
+/* fail() - the display is of no use any more
+ * @reason: (nullable): NULL when the peer just has closed a connection
+ */
+static void fail(Display *display, const GError *reason)
+{
+    if (display->detached)
+        return;
+    display->failure = g_error_new(DMORE_ERROR, DMORE_ERROR_FAILED,
+                                   "the connection to QEMU's display has ended: %s",
+                                   reason != NULL ? reason->message : "QEMU has closed it");
+    drop_all(display);
+    if (display->attached)
+        display->events->lost(display->failure, display->data);
+}
+
+static void on_closed(GDBusConnection *connection, gboolean remote, GError *error, gpointer data)
+{
+    g_autoptr(DisplayReference) display = display_ref(data);
+
+    fail(display, error);
+}
+
+/* QEMU's calls */
+
+/* answer() - the error of a refused call, if it was refused */
+static gboolean answer(GDBusMethodInvocation *invocation, gboolean accepted, GError *error)
+{
+    g_autoptr(GError) reason = error;
+
+    if (accepted)
+        return TRUE;
+    g_warning("%s", reason->message);
+    g_dbus_method_invocation_return_error_literal(invocation, G_DBUS_ERROR,
+                                                  G_DBUS_ERROR_INVALID_ARGS, reason->message);
+    return FALSE;
+}
+
+static PictureSource source_of(guint format, guint stride, GVariant *pixels)
+{
+    PictureSource source = {format, stride, NULL, 0};
+
+    source.pixels = g_variant_get_fixed_array(pixels, &source.size, 1);
+    return source;
+}
+
+static gboolean on_scanout(QemuListener *interface, GDBusMethodInvocation *invocation, guint width,
+                           guint height, guint stride, guint format, GVariant *pixels,
+                           gpointer data)
+{
+    Display *display = data;
+    PictureSource source = source_of(format, stride, pixels);
+    GError *error = NULL;
+    gboolean accepted = picture_scanout(display->picture, width, height, &source, &error);
+
+    if (answer(invocation, accepted, error))
+        qemu_listener_complete_scanout(interface, invocation);
+    return G_DBUS_METHOD_INVOCATION_HANDLED;
+}
+
+static gboolean on_update(QemuListener *interface, GDBusMethodInvocation *invocation, int x, int y,
+                          int width, int height, guint stride, guint format, GVariant *pixels,
+                          gpointer data)
+{
+    Display *display = data;
+    DisplayRect rect = {x, y, width, height};
+    PictureSource source = source_of(format, stride, pixels);
+    GError *error = NULL;
+    gboolean accepted = picture_update(display->picture, rect, &source, &error);
+
+    if (answer(invocation, accepted, error))
+        qemu_listener_complete_update(interface, invocation);
+    return G_DBUS_METHOD_INVOCATION_HANDLED;
+}
+
+static gboolean on_scanout_map(QemuListenerUnixMap *interface, GDBusMethodInvocation *invocation,
+                               GUnixFDList *fds, GVariant *memory, guint offset, guint width,
+                               guint height, guint stride, guint format, gpointer data)
+{
+    Display *display = data;
+    PictureSource source = {format, stride, NULL, 0};
+    GError *error = NULL;
+    int fd = fds != NULL ? g_unix_fd_list_get(fds, g_variant_get_handle(memory), &error) : -1;
+    gboolean accepted = fd >= 0 && picture_scanout_map(display->picture, fd, offset, width, height,
+                                                       &source, &error);
+
+    if (fd >= 0)
+        close(fd);
+    else if (error == NULL)
+        g_set_error(&error, DMORE_ERROR, DMORE_ERROR_FAILED,
+                    "QEMU's display sends a map call without memory");
+    if (answer(invocation, accepted, error))
+        qemu_listener_unix_map_complete_scanout_map(interface, invocation, NULL);
+    return G_DBUS_METHOD_INVOCATION_HANDLED;
+}
+
+static gboolean on_update_map(QemuListenerUnixMap *interface, GDBusMethodInvocation *invocation,
+                              int x, int y, int width, int height, gpointer data)
+{
+    Display *display = data;
+    GError *error = NULL;
+    gboolean accepted =
+        picture_update_map(display->picture, (DisplayRect){x, y, width, height}, &error);
+
+    if (answer(invocation, accepted, error))
+        qemu_listener_unix_map_complete_update_map(interface, invocation);
+    return G_DBUS_METHOD_INVOCATION_HANDLED;
+}
+
+static gboolean on_cursor_define(QemuListener *interface, GDBusMethodInvocation *invocation,
+                                 int width, int height, int hot_x, int hot_y, GVariant *pixels,
+                                 gpointer data)
+{
+    Display *display = data;
+    PictureSource source = source_of(0, 0, pixels);
+    GError *error = NULL;
+    gboolean accepted = picture_cursor(display->picture, width, height, hot_x, hot_y, source.pixels,
+                                       source.size, &error);
+
+    if (answer(invocation, accepted, error))
+        qemu_listener_complete_cursor_define(interface, invocation);
+    return G_DBUS_METHOD_INVOCATION_HANDLED;
+}
+
+static gboolean on_mouse_set(QemuListener *interface, GDBusMethodInvocation *invocation, int x,
+                             int y, int on, gpointer data)
+{
+    Display *display = data;
+
+    display->events->cursor_visible(on != 0, display->data);
+    qemu_listener_complete_mouse_set(interface, invocation);
+    return G_DBUS_METHOD_INVOCATION_HANDLED;
+}
+
+static gboolean on_disable(QemuListener *interface, GDBusMethodInvocation *invocation,
+                           gpointer data)
+{
+    Display *display = data;
+
+    picture_disable(display->picture);
+    qemu_listener_complete_disable(interface, invocation);
+    return G_DBUS_METHOD_INVOCATION_HANDLED;
+}
+
+/* The second connection: the listener */
+
+static gboolean serve(Display *display, gpointer interface, GError **error)
+{
+    return g_dbus_interface_skeleton_export(interface, display->listener, LISTENER_PATH, error);
+}
+
+/* serve_listener() - answer QEMU's calls on the second connection */
+static gboolean serve_listener(Display *display, GError **error)
+{
+    static const char *const interfaces[] = {MAP_INTERFACE, NULL};
+
+    display->interface = qemu_listener_skeleton_new();
+    qemu_listener_set_interfaces(display->interface, interfaces);
+    g_object_connect(display->interface, "signal::handle-scanout", on_scanout, display,
+                     "signal::handle-update", on_update, display, "signal::handle-cursor-define",
+                     on_cursor_define, display, "signal::handle-mouse-set", on_mouse_set, display,
+                     "signal::handle-disable", on_disable, display, NULL);
+    display->map_interface = qemu_listener_unix_map_skeleton_new();
+    g_object_connect(display->map_interface, "signal::handle-scanout-map", on_scanout_map, display,
+                     "signal::handle-update-map", on_update_map, display, NULL);
+    return serve(display, display->interface, error) &&
+           serve(display, display->map_interface, error);
+}
+
+static void on_listener_ready(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(DisplayReference) display = data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GDBusConnection) connection = g_dbus_connection_new_finish(result, &error);
+
+    if (display->detached)
+        return;
+    if (connection == NULL) {
+        fail(display, error);
+        return;
+    }
+    display->listener = g_steal_pointer(&connection);
+    g_signal_connect(display->listener, "closed", G_CALLBACK(on_closed), display);
+    if (serve_listener(display, &error))
+        g_dbus_connection_start_message_processing(display->listener);
+    else
+        fail(display, error);
+}
+
+static void on_registered(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(DisplayReference) display = data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) nothing = g_dbus_connection_call_with_unix_fd_list_finish(
+        G_DBUS_CONNECTION(source), NULL, result, &error);
+
+    if (display->detached)
+        return;
+    if (nothing == NULL)
+        fail(display, error);
+    else
+        display->registered = TRUE;
+}
+
+/* connect_dbus() - do the handshake over @fd, which is taken over */
+static gboolean connect_dbus(Display *display, int fd, GDBusConnectionFlags flags,
+                             GAsyncReadyCallback ready, GError **error)
+{
+    g_autoptr(GSocket) socket = g_socket_new_from_fd(fd, error);
+
+    if (socket == NULL) {
+        close(fd);
+        return FALSE;
+    }
+
+    g_autoptr(GSocketConnection) stream = g_socket_connection_factory_create_connection(socket);
+
+    g_dbus_connection_new(G_IO_STREAM(stream), NULL,
+                          G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | flags, NULL,
+                          display->cancellable, ready, display_ref(display));
+    return TRUE;
+}
+
+static gboolean make_pair(int ends[2], GError **error)
+{
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0)
+        return TRUE;
+    g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot make a pair of sockets: %s",
+                g_strerror(errno));
+    return FALSE;
+}
+
+/* register_listener() - begin to register; ends in on_registered() and on_listener_ready()
+ * QEMU waits for our part of the handshake, so it is begun at once.
+ */
+static gboolean register_listener(Display *display, GError **error)
+{
+    int ends[2];
+
+    if (!make_pair(ends, error))
+        return FALSE;
+
+    g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&ends[1], 1);
+
+    g_dbus_connection_call_with_unix_fd_list(
+        display->main, NULL, CONSOLE_PATH, CONSOLE_INTERFACE, "RegisterListener",
+        g_variant_new("(h)", 0), NULL, G_DBUS_CALL_FLAGS_NONE, ATTACH_TIMEOUT_MS, fds,
+        display->cancellable, on_registered, display_ref(display));
+    return connect_dbus(display, ends[0], G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
+                        on_listener_ready, error);
+}
+
+/* The announced size */
+
+static gboolean follows(guint announced, int size)
+{
+    return announced == 0 || announced == (guint)size;
+}
+
+static gboolean on_size_timer(gpointer data)
+{
+    g_autoptr(DisplayReference) display = display_ref(data);
+    g_autoptr(GError) error = NULL;
+
+    display->size_timer = 0;
+    if (follows(display->announced_width, picture_width(display->picture)) &&
+        follows(display->announced_height, picture_height(display->picture)))
+        return G_SOURCE_REMOVE;
+
+    g_debug("the screen is %ux%u now, its picture is asked for", display->announced_width,
+            display->announced_height);
+    drop_listener(display);
+    if (!register_listener(display, &error))
+        fail(display, error);
+    return G_SOURCE_REMOVE;
+}
+
+static void on_properties(GDBusConnection *connection, const char *sender, const char *path,
+                          const char *interface, const char *signal, GVariant *parameters,
+                          gpointer data)
+{
+    Display *display = data;
+    g_autoptr(GVariant) changed = NULL;
+
+    if (display->detached || !g_variant_is_of_type(parameters, G_VARIANT_TYPE("(sa{sv}as)")))
+        return;
+    changed = g_variant_get_child_value(parameters, 1);
+
+    /* Only what has changed is in it. */
+    gboolean width = g_variant_lookup(changed, "Width", "u", &display->announced_width);
+    gboolean height = g_variant_lookup(changed, "Height", "u", &display->announced_height);
+
+    if ((width || height) && display->size_timer == 0)
+        display->size_timer = g_timeout_add(SIZE_PATIENCE_MS, on_size_timer, display);
+}
+
+/* The first connection */
+
+static void on_main_ready(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(DisplayReference) display = data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GDBusConnection) connection = g_dbus_connection_new_finish(result, &error);
+
+    if (display->detached)
+        return;
+    if (connection == NULL) {
+        fail(display, error);
+        return;
+    }
+    display->main = g_steal_pointer(&connection);
+    g_signal_connect(display->main, "closed", G_CALLBACK(on_closed), display);
+    g_dbus_connection_signal_subscribe(display->main, NULL, "org.freedesktop.DBus.Properties",
+                                       "PropertiesChanged", CONSOLE_PATH, CONSOLE_INTERFACE,
+                                       G_DBUS_SIGNAL_FLAGS_NONE, on_properties, display, NULL);
+    if (!register_listener(display, &error))
+        fail(display, error);
+}
+
+static gboolean attached_or_failed(gpointer data)
+{
+    const Display *display = data;
+
+    return display->failure != NULL || (display->registered && display->listener != NULL);
+}
+
+/* open_display() - hand QEMU an end of the first connection, and await the registration */
+static gboolean open_display(Display *display, Vm *vm, GError **error)
+{
+    g_autofree char *what = g_strdup_printf("the display of %s", vm_name(vm));
+    int ends[2];
+
+    if (!make_pair(ends, error))
+        return FALSE;
+
+    gboolean added = vm_add_display_client(vm, ends[1], error);
+
+    close(ends[1]);
+    if (!added) {
+        close(ends[0]);
+        return FALSE;
+    }
+    if (!connect_dbus(display, ends[0], G_DBUS_CONNECTION_FLAGS_NONE, on_main_ready, error) ||
+        !await(attached_or_failed, display, ATTACH_TIMEOUT_MS, NULL, what, error))
+        return FALSE;
+    if (display->failure != NULL) {
+        g_propagate_error(error, g_error_copy(display->failure));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+Display *display_attach(Vm *vm, const DisplayEvents *events, gpointer data, GError **error)
+{
+    g_autoptr(Display) display = g_rc_box_new0(Display);
+
+    display->events = events;
+    display->data = data;
+    display->cancellable = g_cancellable_new();
+    display->picture = picture_new(events, data);
+    if (!open_display(display, vm, error))
+        return NULL;
+    display->attached = TRUE;
+    return g_steal_pointer(&display);
+}
+
+void display_detach(Display *display)
+{
+    if (display == NULL)
+        return;
+    if (!display->detached)
+        drop_all(display);
+    display_unref(display);
+}
+
+const char *display_form(const Display *display)
+{
+    return picture_form(display->picture);
+}
+
+guint64 display_updates(const Display *display)
+{
+    return picture_updates(display->picture);
+}
