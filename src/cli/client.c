@@ -98,9 +98,8 @@ static void explain(const HostConfig *host, const char *name, GError **error)
 Client *client_ask(const HostConfig *host, const char *name, const char *command,
                    JsonObject *arguments, ClientProgress progress, gpointer data, GError **error)
 {
-    g_autoptr(Client) client = client_new(progress, data);
     g_autoptr(JsonObject) request = json_object_new();
-    g_autofree char *path = NULL;
+    g_autofree char *path = rundir_path(host->run_dir, name, RUN_CONTROL);
     g_autoptr(GError) cause = NULL;
 
     json_object_set_string_member(request, "command", command);
@@ -108,18 +107,20 @@ Client *client_ask(const HostConfig *host, const char *name, const char *command
         json_object_set_object_member(request, "arguments", arguments);
     if (!pair_name_check(name, error))
         return NULL;
-    path = rundir_path(host->run_dir, name, RUN_CONTROL);
+
+    Client *client = client_new(progress, data);
+
     client->line = jsonline_connect(path, on_received, on_closed, client, &cause);
-    if (g_error_matches(cause, DMORE_ERROR, DMORE_ERROR_NOT_FOUND)) {
+    if (client->line) {
+        jsonline_send(client->line, request, -1);
+        return client;
+    }
+    client_free(client);
+    if (g_error_matches(cause, DMORE_ERROR, DMORE_ERROR_NOT_FOUND))
         explain(host, name, error);
-        return NULL;
-    }
-    if (!client->line) {
+    else
         g_propagate_error(error, g_steal_pointer(&cause));
-        return NULL;
-    }
-    jsonline_send(client->line, request, -1);
-    return g_steal_pointer(&client);
+    return NULL;
 }
 
 JsonObject *client_wait(Client *client, int timeout_ms, GError **error)
