@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * json_test.c - members of an object from somebody who may have left them out or given another type
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/json.h"
+
+static const char text[] =
+    "{\"text\": \"t\", \"integer\": 5000000000, \"real\": 1.5, \"true\": true,"
+    " \"null\": null, \"object\": {\"a\": 1}, \"array\": [1, 2]}";
+
+/* Each kind of member, asked for as each type: only the right one is found. */
+static void only_the_right_type_is_found(void **state)
+{
+    static const char *const names[] = {"text", "integer", "real",  "true",
+                                        "null", "object",  "array", "absent"};
+    g_autoptr(JsonParser) parser = json_parser_new();
+
+    assert_true(json_parser_load_from_data(parser, text, -1, NULL));
+    JsonObject *object = json_node_get_object(json_parser_get_root(parser));
+
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        const char *name = names[i];
+
+        assert_string_equal(json_get_text(object, name, "-"),
+                            g_str_equal(name, "text") ? "t" : "-");
+        assert_true(json_get_integer(object, name, -7) ==
+                    (g_str_equal(name, "integer") ? G_GINT64_CONSTANT(5000000000) : -7));
+        assert_int_equal(json_get_boolean(object, name, FALSE), g_str_equal(name, "true"));
+        assert_int_equal(json_get_object(object, name) != NULL, g_str_equal(name, "object"));
+        assert_int_equal(json_get_array(object, name) != NULL, g_str_equal(name, "array"));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_the_right_type_is_found),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
