@@ -258,6 +258,7 @@ static gboolean launch_domain_r(Pair *pair, gboolean incoming, GError **error)
                .machine = pair->platform.domain_r_machine,
                .memory = config->memory,
                .cpus = 1,
+               .uuid = pair->config->uuid,
                .network_fd = pair->domain_r_tap,
                .mac = config->mac,
                .incoming = incoming},
