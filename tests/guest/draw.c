@@ -174,3 +174,13 @@ const char *draw_paint(char *arguments)
         return "the picture is not taken";
     return NULL;
 }
+
+void draw_next(void)
+{
+    static uint32_t number;
+    number++;
+    screen_close();
+    const char *why = number % 2 ? open_screen(800, 600, number) : open_screen(1024, 768, number);
+    if (why)
+        report("ERR cycle: %s", why);
+}

@@ -60,6 +60,7 @@ enum source {
     SOURCE_PLUG,
     SOURCE_CLOCK,
     SOURCE_BUSY,
+    SOURCE_CYCLE,
     SOURCES
 };
 
@@ -67,6 +68,7 @@ static struct pollfd polled[SOURCES + MAX_DEVICES];
 static int console_fd;
 static int port_fd;
 static int busy_fd;
+static int cycle_fd;
 static unsigned int lines_drawn;
 
 void report(const char *format, ...)
@@ -263,6 +265,15 @@ static const char *command_busy(char *arguments)
     return NULL;
 }
 
+/* "INTERVAL_MS": change the mode every so often; "0": stop */
+static const char *command_cycle(char *arguments)
+{
+    long interval_ms = strtol(arguments, NULL, 10);
+    if (interval_ms < 0 || timer_set(cycle_fd, interval_ms) < 0)
+        return "needs an interval in ms, 0 to stop";
+    return NULL;
+}
+
 /* "COUNT": draw that many lines at once */
 static const char *command_lines(char *arguments)
 {
@@ -302,17 +313,10 @@ static const struct {
     const char *name;
     command_function function;
 } commands[] = {
-    {"busy", command_busy},
-    {"lines", command_lines},
-    {"print", command_print},
-    {"clear", command_clear},
-    {"reading", command_reading},
-    {"mode", draw_mode},
-    {"paint", draw_paint},
-    {"dirty", load_dirty},
-    {"disk", load_disk},
-    {"net", load_net},
-    {"run", load_run},
+    {"busy", command_busy},   {"cycle", command_cycle}, {"lines", command_lines},
+    {"print", command_print}, {"clear", command_clear}, {"reading", command_reading},
+    {"mode", draw_mode},      {"paint", draw_paint},    {"dirty", load_dirty},
+    {"disk", load_disk},      {"net", load_net},        {"run", load_run},
 };
 
 static void command(char *line)
@@ -386,6 +390,11 @@ static void serve(void)
         if (read(busy_fd, &expired, sizeof(expired)) > 0)
             draw_line();
     }
+    if (polled[SOURCE_CYCLE].revents) {
+        uint64_t expired;
+        if (read(cycle_fd, &expired, sizeof(expired)) > 0)
+            draw_next();
+    }
     for (int i = 0; i < MAX_DEVICES; i++) {
         if (polled[SOURCES + i].fd >= 0 && polled[SOURCES + i].revents)
             device_readable(i);
@@ -397,6 +406,7 @@ int main(void)
     console_fd = open_raw("/dev/tty1");
     port_fd = open_raw("/dev/ttyS1");
     busy_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    cycle_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     int clock_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     int plug_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     inotify_add_watch(plug_fd, INPUT_DIR, IN_CREATE | IN_ATTRIB);
@@ -409,6 +419,7 @@ int main(void)
         [SOURCE_PLUG] = plug_fd,
         [SOURCE_CLOCK] = clock_fd,
         [SOURCE_BUSY] = busy_fd,
+        [SOURCE_CYCLE] = cycle_fd,
     };
     for (int i = 0; i < SOURCES + MAX_DEVICES; i++)
         polled[i] = (struct pollfd){.fd = i < SOURCES ? fds[i] : -1, .events = POLLIN};

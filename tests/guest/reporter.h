@@ -25,6 +25,9 @@ const char *draw_mode(char *arguments);
 /* draw_paint() - "SEED": show another picture in the same mode */
 const char *draw_paint(char *arguments);
 
+/* draw_next() - another picture in another mode: 800x600 and 1024x768 by turns */
+void draw_next(void);
+
 /* load.c: what keeps a guest busy; each runs in a child of its own */
 
 /* load_dirty() - "MEGABYTES_PER_SECOND MEGABYTES": dirty memory at a rate; "0": stop */

@@ -82,13 +82,14 @@ def connections(data, server_port):
 
 
 class Capture:
-    """tcpdump on the client's interface, from construction until stop()."""
+    """tcpdump on the client's interface, of what goes to and from a console, from construction until
+    stop()."""
 
-    def __init__(self, lab, port=5900, name="capture"):
+    def __init__(self, lab, address, port=5900, name="capture"):
         self.path = lab.directory / f"{name}.pcap"
         self.port = port
         command = ["tcpdump", "-i", "eth0", "-n", "-U", "-s", "128", "-B", "8192", "-Z", "root",
-                   "-w", str(self.path), f"tcp port {port}"]
+                   "-w", str(self.path), f"host {address} and tcp port {port}"]
         self.process = subprocess.Popen(lab.client_command(command), stderr=subprocess.PIPE, text=True)
         lab.on_close(self._end)
         line = self.process.stderr.readline()

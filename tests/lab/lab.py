@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RUN = pathlib.Path("/run")  # short: paths of sockets may have 107 characters
@@ -103,26 +104,31 @@ class Host:
         tools = self.lab.tools
         return self.command([tools.dmore, "--config", self.config, *words])
 
-    def start_dmored(self, environment=None):
+    def start_dmored(self, environment=None, hide=None):
+        """
+        hide: a directory whose content dmored and what it starts do not see, as if it lay on
+            another machine's disk
+        """
+        words = [self.lab.tools.dmored, "--config", self.config]
+        if hide:
+            # `ip netns exec` gives each program a mount namespace of its own.
+            words = ["sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', hide, *words]
+        self._log_start = len(self.log())
         log = open(self.directory / "dmored.log", "ab")
         self.dmored = subprocess.Popen(
-            self.command([self.lab.tools.dmored, "--config", self.config]),
+            self.command(words),
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             env={**os.environ, **(environment or {})})
         log.close()
         self._await_listening()
 
-    def _await_listening(self):
-        """dmored says nothing when it listens; its port does."""
-        probe = ("import socket,sys,time\n"
-                 "end = time.monotonic() + 20\n"
-                 "while socket.socket().connect_ex((sys.argv[1], 7643)):\n"
-                 "    time.monotonic() < end or sys.exit('nobody listens')\n"
-                 "    time.sleep(0.02)\n")
-        try:
-            self.run(sys.executable, "-c", probe, self.address)
-        except RuntimeError as problem:
-            raise RuntimeError(f"{problem}\n{self.log()}") from problem
+    def _await_listening(self, timeout=20):
+        """Until dmored says that it listens, in the log that only its writes fill."""
+        deadline = time.monotonic() + timeout
+        while "listens on" not in self.log()[self._log_start:]:
+            if self.dmored.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"dmored on host {self.name} does not listen: {self.log()}")
+            time.sleep(0.01)
 
     def stop_dmored(self):
         if self.dmored and self.dmored.poll() is None:
@@ -208,11 +214,11 @@ class Lab:
 
     def _plug(self, namespace, interface):
         """A cable from an interface to the switch."""
-        port = namespace[-1]
+        port = f"port-{namespace[-1]}"
         run("ip", "-n", namespace, "link", "add", interface, "type", "veth",
             "peer", "name", port, "netns", f"{self.name}-s")
         run("ip", "-n", namespace, "link", "set", interface, "up")
-        run("ip", "-n", f"{self.name}-s", "link", "set", port, "master", "core", "up")
+        run("ip", "-n", f"{self.name}-s", "link", "set", "dev", port, "master", "core", "up")
 
     def _make_keys(self):
         run(*self.a.dmore("keygen"))

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shlex
 import socket
 import subprocess
@@ -149,40 +150,46 @@ class Pair:
 
 
 class Migration:
-    """`dmore migrate`, under way. Its progress is a Journal of (time, object)."""
+    """`dmore migrate`, under way. Its journal has (time, phase) for each line of progress."""
+
+    PROGRESS = re.compile(r"^ *[0-9.]+ s +([a-z-]+) +user VM")
 
     def __init__(self, pair, to):
         self.pair, self.to = pair, to
-        words = ["migrate", pair.name, to.address, "--json"]
-        self.journal = Journal(f"dmore {' '.join(words)}")
+        self._words = ["migrate", pair.name, to.address, "--json"]
+        self.journal = Journal(f"dmore {' '.join(self._words)}")
+        self.result = None
+        self._message = ""
         self.process = subprocess.Popen(
-            pair.host.dmore(*words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            pair.host.dmore(*self._words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, env={**os.environ, **pair.lab.environment})
-        self._words = words
-        self._stderr = ""
-        self._readers = [threading.Thread(target=self._read), threading.Thread(target=self._read_errors)]
-        for reader in self._readers:
-            reader.start()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
 
     def _read(self):
-        for line in self.process.stdout:
-            self.journal.append((time.monotonic(), json.loads(line)))
-        self.journal.end("dmore has ended")
-
-    def _read_errors(self):
-        self._stderr = self.process.stderr.read()
+        for line in self.process.stderr:
+            progress = self.PROGRESS.match(line)
+            if progress:
+                self.journal.append((time.monotonic(), progress.group(1)))
+            else:
+                self._message += line
+        self.journal.end(f"dmore has ended {self._message}")
 
     def await_phase(self, name, timeout=60):
         """Until the phase has begun; when that was."""
-        return self.journal.find(lambda entry: entry[1].get("phase") == name, timeout, f"phase {name}")[0]
+        return self.journal.find(lambda entry: entry[1] == name, timeout, f"phase {name}")[0]
 
-    def phase_times(self):
-        """When each phase began, by name."""
-        times = {}
-        for when, entry in self.journal.since():
-            if "phase" in entry:
-                times.setdefault(entry["phase"], when)
-        return times
+    def phases(self):
+        """(name, begin, end) of each phase: the durations are the result's, and the begin of the
+        switch-over is when it was told here."""
+        begin = {}
+        at = 0
+        for phase in self.result["phases"]:
+            begin[phase["name"]] = at
+            at += phase["ms"] / 1000
+        zero = self.await_phase("stop-r") - begin["stop-r"]
+        return [(phase["name"], zero + begin[phase["name"]], zero + begin[phase["name"]] + phase["ms"] / 1000)
+                for phase in self.result["phases"]]
 
     def interrupt(self, number):
         """Send a signal, as Ctrl-C does."""
@@ -190,10 +197,13 @@ class Migration:
 
     def wait(self, timeout=MIGRATE_TIMEOUT):
         """The result; CommandFailed when it did not succeed, and the pair is where it was."""
+        output = self.process.stdout.read()
         self.process.wait(timeout)
-        for reader in self._readers:
-            reader.join()
+        self._reader.join()
+        self.process.stdout.close()
+        self.process.stderr.close()
         if self.process.returncode != 0:
-            raise CommandFailed(self._words, self.process.returncode, self._stderr.strip())
+            raise CommandFailed(self._words, self.process.returncode, self._message.strip())
         self.pair.host = self.to
-        return self.journal.since()[-1][1]
+        self.result = json.loads(output)
+        return self.result

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the stories share: a laboratory, and a pair whose guest reports what arrives in it.
+
+A guest takes ten seconds to boot without KVM, so most stories use one pair, move it to the other host
+and leave it there. Every story gets a new client and a guest that was put back to its beginning, and
+is followed by a look at what must never happen: a key that stays down, an input device that goes, a
+clock that jumps, a connection that ends.
+"""
+
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from lab import Capture, Client, Guest, Lab, Pair  # noqa: E402
+
+DISK_BYTES = 64 << 20
+
+
+class Bench:
+    """A pair with the test guest, and the means to look at it from all sides."""
+
+    def __init__(self, lab, name="web", number=10, append="", environment=None, **sections):
+        self.lab = lab
+        self.guest = Guest(lab.directory / f"{name}.guest")
+        lab.on_close(self.guest.close)
+        self.pair = Pair(lab, name, number, environment, **sections)
+        self.pair.use_guest(self.guest, append)
+        self.pair.up(lab.a)
+        self.guest.await_boot()
+        self._clients = 0
+
+    def client(self, *options):
+        self._clients += 1
+        client = Client(self.lab, self.pair.address, self.pair.port, options,
+                        f"{self.pair.name}-client{self._clients}")
+        client.await_stable()
+        return client
+
+    def reset(self):
+        """Put the guest back to its beginning."""
+        for command in ("busy 0", "dirty 0", "reading on", "clear"):
+            self.guest.command(command)
+
+    def is_well(self):
+        """Whether the pair can be used by the next story."""
+        try:
+            return self.pair.status()["state"] == "running" and not self.guest.held_keys()
+        except Exception:  # whatever is wrong with it, it is not well
+            return False
+
+    def screens(self, client):
+        """The client's picture, the host's and the hypervisor's, when the screen is still."""
+        client.await_stable()
+        return client.picture(), self.pair.screenshot(), self.pair.screendump()
+
+    def check_screen(self, client):
+        """The client sees what is on the guest's screen, and that is not nothing; the picture."""
+        seen, feed, real = self.screens(client)
+        assert seen == real, f"client against hypervisor: {seen.differences(real)}"
+        assert feed == real, f"screenshot against hypervisor: {feed.differences(real)}"
+        assert seen.colours(2) == 2
+        return seen
+
+    def close(self):
+        self.pair.down()
+        self.guest.close()
+
+
+class Console:
+    """A client at a bench's console, watched from its connection to the end of the story."""
+
+    def __init__(self, bench, *options):
+        self.bench, self.lab, self.pair, self.guest = bench, bench.lab, bench.pair, bench.guest
+        bench.reset()
+        self.capture = Capture(bench.lab, bench.pair.address, bench.pair.port, f"{bench.pair.name}{bench.guest.mark()}")
+        self.client = bench.client(*options)
+        self.mark = self.guest.mark()
+
+    def typed(self):
+        return self.guest.typed(self.mark)
+
+    def await_typed(self, count, timeout=30):
+        return self.guest.await_typed(count, timeout, self.mark)
+
+    def check(self, clients=1):
+        """What has to be true at the end of each story."""
+        assert not self.client.disconnected()
+        assert self.guest.held_keys() == []
+        assert self.guest.troubles(self.mark) == []
+        connections = self.capture.stop()
+        assert len(connections) == clients
+        for connection in connections:
+            assert connection.unbroken, f"FIN {connection.fins}, RST {connection.resets}"
+
+    def close(self):
+        self.client.close()
+        self.capture.stop()
+
+
+@pytest.fixture(scope="session")
+def lab():
+    with Lab() as laboratory:
+        yield laboratory
+
+
+@pytest.fixture(scope="session")
+def benches():
+    """The benches that live longer than a story, by name."""
+    return {}
+
+
+@pytest.fixture
+def bench(lab, benches):
+    """The pair that most stories use: a disk, a network card, virtio-vga. Made anew if the story
+    before has left it unwell."""
+    current = benches.get("web")
+    if current and not current.is_well():
+        current.close()
+        current = None
+    if not current:
+        disk = lab.directory / "web.raw"
+        with open(disk, "wb") as file:
+            file.truncate(DISK_BYTES)
+        current = benches["web"] = Bench(
+            lab, user_vm={"disk": f"{disk}, format=raw", "bridge": "br0"})
+        current.disk = disk
+    return current
+
+
+@pytest.fixture
+def console(bench):
+    """Somebody at the console of the common pair; checked when the story is over."""
+    console = Console(bench)
+    yield console
+    console.check()
+    console.client.close()

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A co-migration that is cancelled before its commit leaves both VMs on the source, and the console as
+if nothing had been."""
+
+import signal
+import subprocess
+
+import pytest
+
+from conftest import Bench, Console
+from lab import CommandFailed
+from lab.typist import Typist
+
+CANCELLED = 7  # dmore's exit status, src/base/error.h
+PHASES = ["offer", "prepare", "pre-copy", "converged", "stop-r", "quiesce", "stop-u", "handover", "complete"]
+
+
+@pytest.fixture(scope="module")
+def held(lab):
+    """A pair whose dmore-pair waits at the beginning of the phase that a file names."""
+    hold = lab.directory / "hold"
+    bench = Bench(lab, "held", 40, environment={"DMORE_TEST_HOLD": str(hold)})
+    bench.hold = hold
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+def console(held):
+    console = Console(held)
+    yield console
+    held.hold.unlink(missing_ok=True)
+    console.check()
+    console.client.close()
+
+
+def check_back_on_source(held, console, typist):
+    """Nothing was lost, nothing is on the other host, and the pair can move afterwards."""
+    text = typist.stop()
+    console.await_typed(len(text))
+    assert console.typed() == typist.expected()
+    status = held.pair.status()
+    assert status["state"] == "running"
+    assert list(held.lab.other(held.pair.host).run_dir.glob("held/*.qmp")) == []
+    held.check_screen(console.client)
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_cancelled_in_phase(held, console, phase):
+    held.hold.write_text(phase)
+    typist = Typist(console.client)
+    typist.start()
+    console.await_typed(10)
+    migration = held.pair.start_migrate()
+    migration.await_phase(phase)
+    assert held.pair.status()["phase"] == phase
+    held.pair.cancel()
+    with pytest.raises(CommandFailed) as failure:
+        migration.wait()
+    assert failure.value.status == CANCELLED
+    check_back_on_source(held, console, typist)
+
+
+def test_interrupted_at_the_keyboard(held, console):
+    """Ctrl-C during pre-copy is a cancel."""
+    held.hold.write_text("converged")
+    typist = Typist(console.client)
+    typist.start()
+    migration = held.pair.start_migrate()
+    migration.await_phase("converged")
+    migration.interrupt(signal.SIGINT)
+    with pytest.raises(CommandFailed) as failure:
+        migration.wait()
+    assert failure.value.status == CANCELLED
+    check_back_on_source(held, console, typist)
+
+
+def test_destination_dies_before_the_commit(held, console, lab):
+    """The other host's half is gone; the source goes on alone."""
+    held.hold.write_text("stop-u")
+    typist = Typist(console.client)
+    typist.start()
+    migration = held.pair.start_migrate()
+    migration.await_phase("stop-u")
+    destination = lab.other(held.pair.host)
+    for pid in destination.pids():
+        name = open(f"/proc/{pid}/comm").read().strip()
+        if name != "dmored":
+            subprocess.run(["kill", "-KILL", str(pid)], check=False)
+    held.hold.unlink()
+    with pytest.raises(CommandFailed):
+        migration.wait()
+    check_back_on_source(held, console, typist)
+
+
+def test_moves_after_all_that(held, console):
+    """No cancelled attempt has left anything in the way."""
+    held.pair.migrate()
+    console.client.type("moved")
+    assert console.await_typed(5) == b"moved"
+    held.check_screen(console.client)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The guest changes its screen from text to graphics and between resolutions before, during and after
+a move, on both kinds of display: one whose memory is shared, one that sends its pixels."""
+
+import pytest
+
+from conftest import Bench, Console
+
+CASES = {"virtio-vga": "virtio-gpu", "std": "bochs"}
+
+
+@pytest.fixture(scope="module", params=list(CASES))
+def graphic(lab, request):
+    bench = Bench(lab, f"modes-{request.param}", 30, user_vm={"display": request.param})
+    bench.module = CASES[request.param]
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+def console(graphic):
+    console = Console(graphic)
+    yield console
+    console.check()
+    console.client.close()
+
+
+def size(picture):
+    return picture.width, picture.height
+
+
+def test_text_to_graphics_during_the_move(graphic, console):
+    """The driver is loaded while the pair is under way, so the text console becomes a graphic one."""
+    text = graphic.check_screen(console.client)
+    migration = console.pair.start_migrate()
+    migration.await_phase("pre-copy")
+    console.guest.run(f"load {graphic.module}")
+    migration.wait()
+    console.client.type("x")
+    console.await_typed(1)
+    assert size(graphic.check_screen(console.client)) != size(text)
+
+
+def test_modes_before_during_and_after(graphic, console):
+    console.guest.command("mode 800x600 1")
+    before = graphic.check_screen(console.client)
+    assert size(before) == (800, 600)
+    migration = console.pair.start_migrate()
+    migration.await_phase("pre-copy")
+    console.guest.command("mode 1024x768 2")
+    migration.wait()
+    during = graphic.check_screen(console.client)
+    assert size(during) == (1024, 768)
+    console.guest.command("mode 640x480 3")
+    assert size(graphic.check_screen(console.client)) == (640, 480)
+    console.guest.command("mode console")
+
+
+def test_modes_change_all_the_time(graphic, console):
+    """A change of mode every 100 ms meets every phase of the move sooner or later."""
+    console.guest.command("cycle 100")
+    console.client.await_event("resized")
+    console.pair.migrate()
+    console.guest.command("cycle 0")
+    console.guest.command("mode 800x600 4")
+    assert size(graphic.check_screen(console.client)) == (800, 600)
+    assert len(console.client.events("resized")) > 5
+    console.guest.command("mode console")

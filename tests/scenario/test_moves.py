@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Several moves in a row: nothing wears off."""
+
+from lab.typist import Typist
+
+
+def test_three_moves_in_a_row(bench, console):
+    typist = Typist(console.client)
+    typist.start()
+    hosts = [console.pair.host.name]
+    for _ in range(3):
+        console.pair.migrate()
+        hosts.append(console.pair.host.name)
+    text = typist.stop()
+    console.await_typed(len(text))
+    assert console.typed() == typist.expected()
+    bench.check_screen(console.client)
+    assert hosts[0] == hosts[2] != hosts[1] == hosts[3]
+
+
+def test_nothing_is_left_behind(console):
+    """The source keeps neither a process nor a file of a pair that has moved away."""
+    source = console.pair.host
+    console.pair.migrate()
+    assert list(source.run_dir.glob("*/region")) == []
+    programs = [open(f"/proc/{pid}/comm").read().strip() for pid in source.pids()]
+    assert [program for program in programs if program != "dmored"] == []
+
+
+def test_status_tells_of_the_move(console):
+    before = console.pair.status()["migrations"]
+    result = console.pair.migrate()
+    status = console.pair.status()
+    assert status["state"] == "running"
+    assert status["migrations"] == before + 1
+    assert status["domain_r"]["write_back"] is True
+    assert [phase["name"] for phase in result["phases"]][0] == "offer"
+    assert result["domain_r_pause_ms"] > 0
+    assert result["user_vm_pause_ms"] > 0
+    assert result["total_ms"] >= result["domain_r_pause_ms"]

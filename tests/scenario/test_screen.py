@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The client's picture is the guest's, whatever changes while the pair moves."""
+
+
+def test_still_screen_is_identical(bench, console):
+    console.guest.command("lines 15")
+    before = bench.check_screen(console.client)
+    for _ in range(2):
+        console.pair.migrate()
+        assert bench.check_screen(console.client) == before
+
+
+def test_busy_screen_is_identical_when_it_rests(bench, console):
+    """Lines scroll all the time while the pair moves."""
+    console.guest.command("busy 20")
+    console.pair.migrate()
+    console.guest.command("busy 0")
+    bench.check_screen(console.client)
+
+
+def test_picture_never_stops_for_long(console):
+    """Something changes every 20 ms: the longest time in which the client saw nothing new is the pause,
+    and not much more."""
+    console.guest.command("busy 20")
+    console.client.do("statistics reset")
+    result = console.pair.migrate()
+    statistics = console.client.do("statistics keep")
+    console.guest.command("busy 0")
+    assert statistics["changes"] > 10
+    assert statistics["longest_gap_ms"] < result["domain_r_pause_ms"] + 1000
+
+
+def test_late_client_gets_the_whole_picture(bench, console):
+    """A client that comes after a move needs no history."""
+    console.guest.command("lines 10")
+    console.pair.migrate()
+    late = bench.client()
+    picture = bench.check_screen(late)
+    assert console.client.picture() == picture
+    late.close()
+    connections = console.capture.stop()
+    assert [connection.resets for connection in connections] == [0, 0]
+    assert connections[0].unbroken
+    console.check = lambda: None  # the late client's own end is on the wire, and was looked at
