@@ -54,7 +54,7 @@ gboolean console_run(const HostConfig *host, int argc, char **argv, GError **err
         cli_print("password  none is asked for: whoever reaches the address may use the console\n");
         return TRUE;
     }
-    cli_print("user      %s\n", json_get_text(console, "user", "any"));
+    cli_print("user      %s (any will do)\n", json_get_text(console, "user", "any"));
     cli_print("password  %s\n", json_get_text(console, "password", ""));
     return TRUE;
 }
