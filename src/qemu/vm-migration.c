@@ -13,9 +13,11 @@
  *
  * While it is held it looks for dirty pages as fast as it can; a low bandwidth makes it idle.
  *
- * The downtime limit decides how much may be left when the VM stops. It is set so high that no
- * remainder is too much: what is left is sent without a bandwidth limit after
- * vm_migration_continue(), which is the fastest way when the VM is stopped anyway.
+ * The downtime limit decides how much may be left when a stopped VM comes to pre-switchover; the rest
+ * is sent without a bandwidth limit after vm_migration_continue(). It also decides when QEMU looks
+ * for dirty pages again: as soon as less than it is left, in each turn. A limit so high that this is
+ * always the case makes QEMU look twenty times a second from the beginning on and the number of
+ * passes say nothing, so it is QEMU's own default.
  */
 #include "qemu/vm-internal.h"
 
@@ -25,7 +27,7 @@
 #include "base/error.h"
 #include "base/json.h"
 
-#define DOWNTIME_LIMIT_MS 300000
+#define DOWNTIME_LIMIT_MS 300
 #define BANDWIDTH_MIN 4096 /* bytes a second; QEMU takes less than 10 for no limit at all */
 
 /* The first answer of the destination: connection and TLS handshake. */
