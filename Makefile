@@ -32,7 +32,7 @@ packages:
 
 demo: packages
 	@$(MAKE) --no-print-directory all
-	@KEEP=$(KEEP) tests/lab/demo
+	@DMORE_BUILD=$(abspath $(BUILD)) DMORE_IMAGE=$(abspath $(BUILD)/image) KEEP=$(KEEP) tests/lab/demo
 
 check: packages
 	@tools/check $(BUILD)
