@@ -131,6 +131,7 @@ static gboolean start_migration(Source *source, Valve *valve, const char *addres
         .key_dir = source->pair->host->key_dir,
     };
 
+    valve_begin(valve);
     return vm_migration_start(valve->vm, address, &options, error);
 }
 

@@ -27,9 +27,16 @@ gboolean valve_look(Valve *valve, GError **error)
     return TRUE;
 }
 
+void valve_begin(Valve *valve)
+{
+    valve->begun_us = g_get_monotonic_time();
+}
+
 gboolean valve_near(const Valve *valve)
 {
-    guint64 affordable = MIN(valve->fastest, valve->bandwidth) / 1000 * VALVE_STOP_MS;
+    gint64 part_ms = (valve->looked_us - valve->begun_us) / 1000 / VALVE_BUDGET_PART;
+    guint64 budget_ms = (guint64)CLAMP(part_ms, VALVE_BUDGET_MIN_MS, VALVE_BUDGET_MAX_MS);
+    guint64 affordable = MIN(valve->fastest, valve->bandwidth) / 1000 * budget_ms;
 
     /* Before the second pass "remaining" only says what the first has not reached yet. */
     return valve->status.pass > 1 &&

@@ -12,26 +12,32 @@
  *	open	full bandwidth; it closes when little is left for the first time
  *	shut	the migration idles at a trickle while the other VM is not there yet
  *
- * "Little" is what the stop can afford: what goes over the wire in VALVE_STOP_MS at the speed this
- * migration has shown. valve_open() opens both valves for the last moment. A change of bandwidth
+ * "Little" is what the stop can afford: what goes over the wire in the budget, some milliseconds,
+ * at the speed this migration has shown. The budget begins small and grows with the time that the
+ * pre-copy takes, so that a busy guest, too, comes to an end: a longer pause against a longer wait.
+ * valve_open() opens a valve for the last moment. A change of bandwidth
  * takes QEMU up to 100 ms to obey (its rate limit works in windows of that length), so after
- *opening one has to look at the remainder again rather than believe the last one.
+ * opening one has to look at the remainder again rather than believe the last one.
  */
 #ifndef DMORE_COMIGRATE_VALVE_H
 #define DMORE_COMIGRATE_VALVE_H
 
 #include "qemu/vm.h"
 
-#define VALVE_STOP_MS 100
-#define VALVE_TRICKLE 65536         /* bytes a second */
-#define VALVE_OPENING_MS 120        /* until QEMU surely obeys a valve that was opened */
-#define VALVE_LITTLE_MIN (4u << 20) /* bytes; below this nothing is gained by waiting */
+#define VALVE_BUDGET_MIN_MS 20
+#define VALVE_BUDGET_MAX_MS 500
+#define VALVE_BUDGET_PART 100 /* the budget is this part of the time that the pre-copy has taken   \
+                               */
+#define VALVE_TRICKLE 65536   /* bytes a second */
+#define VALVE_OPENING_MS 120  /* until QEMU surely obeys a valve that was opened */
+#define VALVE_LITTLE_MIN (1u << 20) /* bytes; below this nothing is gained by waiting */
 
 typedef struct {
     Vm *vm;
     guint64 bandwidth; /* when open, bytes a second */
     gboolean shut;
     VmMigrationStatus status; /* of the last look */
+    gint64 begun_us;          /* monotonic time */
     gint64 looked_us;         /* monotonic time of the last look; 0 before the first */
     guint64 fastest;          /* bytes a second, the most that was seen between two looks */
 } Valve;
@@ -43,6 +49,9 @@ gboolean valve_look(Valve *valve, GError **error);
 
 /* valve_near() - whether, at the last look, only little was left */
 gboolean valve_near(const Valve *valve);
+
+/* valve_begin() - the pre-copy begins now: the budget is counted from here */
+void valve_begin(Valve *valve);
 
 /* valve_widen() - another bandwidth from now on, also for the next time that it is opened */
 gboolean valve_widen(Valve *valve, guint64 bandwidth, GError **error);
