@@ -27,13 +27,11 @@
 
 #include "base/await.h"
 #include "base/error.h"
-#include "qemu/display-dbus.h"
+#include "qemu/display-listener.h"
 #include "qemu/display-picture.h"
 
 #define CONSOLE_PATH "/org/qemu/Display1/Console_0"
 #define CONSOLE_INTERFACE "org.qemu.Display1.Console"
-#define LISTENER_PATH "/org/qemu/Display1/Listener"
-#define MAP_INTERFACE "org.qemu.Display1.Listener.Unix.Map"
 
 #define ATTACH_TIMEOUT_MS 20000
 
@@ -47,9 +45,8 @@ struct Display {
     gpointer data;
     GCancellable *cancellable; /* of everything asynchronous here */
     GDBusConnection *main;
-    GDBusConnection *listener;
-    QemuListener *interface;
-    QemuListenerUnixMap *map_interface;
+    GDBusConnection *listener_connection;
+    Listener *listener;
     gboolean registered; /* QEMU has accepted the listener */
     gboolean attached;   /* display_attach() has returned it */
     gboolean detached;   /* by display_detach(), or lost */
@@ -69,9 +66,6 @@ static void clear(gpointer data)
 {
     Display *display = data;
 
-    g_clear_object(&display->interface);
-    g_clear_object(&display->map_interface);
-    g_clear_object(&display->listener);
     g_clear_object(&display->main);
     g_clear_object(&display->cancellable);
     g_clear_error(&display->failure);
@@ -96,20 +90,10 @@ static void drop_connection(Display *display, GDBusConnection **connection)
     g_clear_object(connection);
 }
 
-static void drop_interface(Display *display, gpointer interface)
-{
-    if (interface == NULL)
-        return;
-    g_signal_handlers_disconnect_by_data(interface, display);
-    g_dbus_interface_skeleton_unexport(interface);
-    g_object_unref(interface);
-}
-
 static void drop_listener(Display *display)
 {
-    drop_interface(display, g_steal_pointer(&display->interface));
-    drop_interface(display, g_steal_pointer(&display->map_interface));
-    drop_connection(display, &display->listener);
+    g_clear_pointer(&display->listener, listener_free);
+    drop_connection(display, &display->listener_connection);
     display->registered = FALSE;
 }
 
@@ -144,151 +128,7 @@ static void on_closed(GDBusConnection *connection, gboolean remote, GError *erro
     fail(display, error);
 }
 
-/* QEMU's calls */
-
-/* answer() - the error of a refused call, if it was refused */
-static gboolean answer(GDBusMethodInvocation *invocation, gboolean accepted, GError *error)
-{
-    g_autoptr(GError) reason = error;
-
-    if (accepted)
-        return TRUE;
-    g_warning("%s", reason->message);
-    g_dbus_method_invocation_return_error_literal(invocation, G_DBUS_ERROR,
-                                                  G_DBUS_ERROR_INVALID_ARGS, reason->message);
-    return FALSE;
-}
-
-static PictureSource source_of(guint format, guint stride, GVariant *pixels)
-{
-    PictureSource source = {format, stride, NULL, 0};
-
-    source.pixels = g_variant_get_fixed_array(pixels, &source.size, 1);
-    return source;
-}
-
-static gboolean on_scanout(QemuListener *interface, GDBusMethodInvocation *invocation, guint width,
-                           guint height, guint stride, guint format, GVariant *pixels,
-                           gpointer data)
-{
-    Display *display = data;
-    PictureSource source = source_of(format, stride, pixels);
-    GError *error = NULL;
-    gboolean accepted = picture_scanout(display->picture, width, height, &source, &error);
-
-    if (answer(invocation, accepted, error))
-        qemu_listener_complete_scanout(interface, invocation);
-    return G_DBUS_METHOD_INVOCATION_HANDLED;
-}
-
-static gboolean on_update(QemuListener *interface, GDBusMethodInvocation *invocation, int x, int y,
-                          int width, int height, guint stride, guint format, GVariant *pixels,
-                          gpointer data)
-{
-    Display *display = data;
-    DisplayRect rect = {x, y, width, height};
-    PictureSource source = source_of(format, stride, pixels);
-    GError *error = NULL;
-    gboolean accepted = picture_update(display->picture, rect, &source, &error);
-
-    if (answer(invocation, accepted, error))
-        qemu_listener_complete_update(interface, invocation);
-    return G_DBUS_METHOD_INVOCATION_HANDLED;
-}
-
-static gboolean on_scanout_map(QemuListenerUnixMap *interface, GDBusMethodInvocation *invocation,
-                               GUnixFDList *fds, GVariant *memory, guint offset, guint width,
-                               guint height, guint stride, guint format, gpointer data)
-{
-    Display *display = data;
-    PictureSource source = {format, stride, NULL, 0};
-    GError *error = NULL;
-    int fd = fds != NULL ? g_unix_fd_list_get(fds, g_variant_get_handle(memory), &error) : -1;
-    gboolean accepted = fd >= 0 && picture_scanout_map(display->picture, fd, offset, width, height,
-                                                       &source, &error);
-
-    if (fd >= 0)
-        close(fd);
-    else if (error == NULL)
-        g_set_error(&error, DMORE_ERROR, DMORE_ERROR_FAILED,
-                    "QEMU's display sends a map call without memory");
-    if (answer(invocation, accepted, error))
-        qemu_listener_unix_map_complete_scanout_map(interface, invocation, NULL);
-    return G_DBUS_METHOD_INVOCATION_HANDLED;
-}
-
-static gboolean on_update_map(QemuListenerUnixMap *interface, GDBusMethodInvocation *invocation,
-                              int x, int y, int width, int height, gpointer data)
-{
-    Display *display = data;
-    GError *error = NULL;
-    gboolean accepted =
-        picture_update_map(display->picture, (DisplayRect){x, y, width, height}, &error);
-
-    if (answer(invocation, accepted, error))
-        qemu_listener_unix_map_complete_update_map(interface, invocation);
-    return G_DBUS_METHOD_INVOCATION_HANDLED;
-}
-
-static gboolean on_cursor_define(QemuListener *interface, GDBusMethodInvocation *invocation,
-                                 int width, int height, int hot_x, int hot_y, GVariant *pixels,
-                                 gpointer data)
-{
-    Display *display = data;
-    PictureSource source = source_of(0, 0, pixels);
-    GError *error = NULL;
-    gboolean accepted = picture_cursor(display->picture, width, height, hot_x, hot_y, source.pixels,
-                                       source.size, &error);
-
-    if (answer(invocation, accepted, error))
-        qemu_listener_complete_cursor_define(interface, invocation);
-    return G_DBUS_METHOD_INVOCATION_HANDLED;
-}
-
-static gboolean on_mouse_set(QemuListener *interface, GDBusMethodInvocation *invocation, int x,
-                             int y, int on, gpointer data)
-{
-    Display *display = data;
-
-    display->events->cursor_visible(on != 0, display->data);
-    qemu_listener_complete_mouse_set(interface, invocation);
-    return G_DBUS_METHOD_INVOCATION_HANDLED;
-}
-
-static gboolean on_disable(QemuListener *interface, GDBusMethodInvocation *invocation,
-                           gpointer data)
-{
-    Display *display = data;
-
-    picture_disable(display->picture);
-    qemu_listener_complete_disable(interface, invocation);
-    return G_DBUS_METHOD_INVOCATION_HANDLED;
-}
-
 /* The second connection: the listener */
-
-static gboolean serve(Display *display, gpointer interface, GError **error)
-{
-    return g_dbus_interface_skeleton_export(interface, display->listener, LISTENER_PATH, error);
-}
-
-/* serve_listener() - answer QEMU's calls on the second connection */
-static gboolean serve_listener(Display *display, GError **error)
-{
-    static const char *const interfaces[] = {MAP_INTERFACE, NULL};
-
-    display->interface = qemu_listener_skeleton_new();
-    qemu_listener_set_interfaces(display->interface, interfaces);
-    g_object_connect(display->interface, "signal::handle-scanout", on_scanout, display,
-                     "signal::handle-update", on_update, display, "signal::handle-cursor-define",
-                     on_cursor_define, display, "signal::handle-mouse-set", on_mouse_set, display,
-                     "signal::handle-disable", on_disable, display, NULL);
-    display->map_interface = qemu_listener_unix_map_skeleton_new();
-    g_object_connect(display->map_interface, "signal::handle-scanout-map", on_scanout_map, display,
-                     "signal::handle-update-map", on_update_map, display, NULL);
-    return serve(display, display->interface, error) &&
-           serve(display, display->map_interface, error);
-}
 
 static void on_listener_ready(GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -302,10 +142,12 @@ static void on_listener_ready(GObject *source, GAsyncResult *result, gpointer da
         fail(display, error);
         return;
     }
-    display->listener = g_steal_pointer(&connection);
-    g_signal_connect(display->listener, "closed", G_CALLBACK(on_closed), display);
-    if (serve_listener(display, &error))
-        g_dbus_connection_start_message_processing(display->listener);
+    display->listener_connection = g_steal_pointer(&connection);
+    g_signal_connect(display->listener_connection, "closed", G_CALLBACK(on_closed), display);
+    display->listener = listener_new(display->listener_connection, display->picture,
+                                     display->events, display->data, &error);
+    if (display->listener != NULL)
+        g_dbus_connection_start_message_processing(display->listener_connection);
     else
         fail(display, error);
 }

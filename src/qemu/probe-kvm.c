@@ -41,8 +41,8 @@
 #define PAGE_TABLE 0x23u /* present, writable, accessed */
 #define PAGE_2MB 0xe3u   /* the same, dirty, a page of 2 MB */
 
-#define PORT "0xf4"
-#define VALUE 0x21 /* written to the port; QEMU's exit status is twice that and one */
+#define TRIAL_DEVICE "isa-debug-exit,iobase=0xf4,iosize=1"
+#define VALUE 0x21 /* written to the device; QEMU's exit status is twice that and one */
 #define TRIAL_STATUS (2 * VALUE + 1)
 
 static const guint8 code[] = {
@@ -59,7 +59,7 @@ static const guint8 code[] = {
     0x0f, 0x22, 0xc0,                               /* mov %eax, %cr0 */
     0x66, 0xea, 0x3b, 0xff, 0xff, 0xff, 0x08, 0x00, /* ljmpl $8, $0xffffff3b: 64-bit from here */
     0xb0, VALUE,                                    /* mov $VALUE, %al */
-    0xe6, 0xf4,                                     /* out %al, $0xf4 */
+    0xe6, 0xf4,                                     /* out %al, $0xf4: TRIAL_DEVICE */
     0xf4,                                           /* hlt */
     /* 0xff40: the descriptors: none, and 64-bit code */
     0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, /* */
@@ -77,16 +77,14 @@ static void put_entry(guint8 *firmware, guint table, guint index, guint64 value)
     memcpy(firmware + table + index * sizeof(entry), &entry, sizeof(entry));
 }
 
-static guint8 *make_firmware(void)
+static void make_firmware(guint8 firmware[FIRMWARE_SIZE])
 {
-    guint8 *firmware = g_malloc0(FIRMWARE_SIZE);
-
+    memset(firmware, 0, FIRMWARE_SIZE);
     put_entry(firmware, PML4_OFFSET, 0, (FIRMWARE_ADDRESS + PDPT_OFFSET) | PAGE_TABLE);
     put_entry(firmware, PDPT_OFFSET, 3, (FIRMWARE_ADDRESS + PD_OFFSET) | PAGE_TABLE);
     put_entry(firmware, PD_OFFSET, 511, 0xffe00000u | PAGE_2MB);
     memcpy(firmware + CODE_OFFSET, code, sizeof(code));
     memcpy(firmware + RESET_OFFSET, reset, sizeof(reset));
-    return firmware;
 }
 
 /* await_child() - let a child end within the time of the trial, or end it
@@ -128,24 +126,12 @@ static char *last_line(int fd)
  */
 static char *try_guest(const char *binary, const char *firmware)
 {
-    const char *arguments[] = {binary,
-                               "-machine",
-                               "q35",
-                               "-accel",
-                               "kvm",
-                               "-cpu",
-                               PROBE_DEFAULT_CPU ",enforce",
-                               "-m",
-                               "1",
-                               "-nodefaults",
-                               "-no-user-config",
-                               "-display",
-                               "none",
-                               "-bios",
-                               firmware,
-                               "-device",
-                               "isa-debug-exit,iobase=" PORT ",iosize=1",
-                               NULL};
+    g_autofree char *cpu = g_strconcat(PROBE_DEFAULT_CPU, ",enforce", NULL);
+    /* clang-format off */
+    const char *arguments[] = {
+        binary, "-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35", "-m", "1",
+        "-accel", "kvm", "-cpu", cpu, "-bios", firmware, "-device", TRIAL_DEVICE, NULL};
+    /* clang-format on */
     g_autoptr(GError) error = NULL;
     GPid pid;
     int errors;
@@ -171,7 +157,7 @@ static char *try_guest(const char *binary, const char *firmware)
  */
 static char *write_firmware(char **problem)
 {
-    g_autofree guint8 *firmware = make_firmware();
+    guint8 firmware[FIRMWARE_SIZE];
     g_autoptr(GError) error = NULL;
     g_autofree char *path = NULL;
     int fd = g_file_open_tmp("dmore-kvm-XXXXXX", &path, &error);
@@ -181,6 +167,7 @@ static char *write_firmware(char **problem)
         return NULL;
     }
     close(fd);
+    make_firmware(firmware);
     if (!g_file_set_contents(path, (const char *)firmware, FIRMWARE_SIZE, &error)) {
         g_unlink(path);
         *problem = g_strdup(error->message);

@@ -102,7 +102,7 @@ static char *interview(const char *binary, GError **error)
     }
     if (!g_subprocess_get_successful(process)) {
         g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "%s does not start: %s", binary,
-                    g_strchomp(complaints));
+                    complaints[0] != '\0' ? g_strchomp(complaints) : "it does not say why");
         return NULL;
     }
     return g_steal_pointer(&answers);
@@ -202,20 +202,29 @@ static gboolean check_version(const Probe *probe, GError **error)
     return FALSE;
 }
 
-Probe *probe_qemu(const char *binary, GError **error)
+/* fill_probe() - find out everything, into an empty @probe */
+static gboolean fill_probe(Probe *probe, const char *binary, GError **error)
 {
-    g_autoptr(Probe) probe = g_new0(Probe, 1);
     g_autoptr(GHashTable) types = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autofree char *answers = NULL;
 
     probe->binary = find_binary(binary != NULL ? binary : DEFAULT_BINARY, error);
     if (probe->binary == NULL || (answers = interview(probe->binary, error)) == NULL)
-        return NULL;
+        return FALSE;
     read_answers(probe, types, answers);
     if (!check_version(probe, error) || !check_needs(probe, types, error))
-        return NULL;
+        return FALSE;
     probe->kvm = probe_kvm(probe->binary, &probe->accelerator_note);
-    return g_steal_pointer(&probe);
+    return TRUE;
+}
+
+Probe *probe_qemu(const char *binary, GError **error)
+{
+    Probe *probe = g_new0(Probe, 1);
+
+    if (!fill_probe(probe, binary, error))
+        g_clear_pointer(&probe, probe_free);
+    return probe;
 }
 
 void probe_free(Probe *probe)

@@ -13,11 +13,11 @@
  *
  * While it is held it looks for dirty pages as fast as it can; a low bandwidth makes it idle.
  *
- * The downtime limit decides how much may be left when a stopped VM comes to pre-switchover; the rest
- * is sent without a bandwidth limit after vm_migration_continue(). It also decides when QEMU looks
- * for dirty pages again: as soon as less than it is left, in each turn. A limit so high that this is
- * always the case makes QEMU look twenty times a second from the beginning on and the number of
- * passes say nothing, so it is QEMU's own default.
+ * The downtime limit decides how much may be left when a stopped VM comes to pre-switchover; the
+ * rest is sent without a bandwidth limit after vm_migration_continue(). It also decides when QEMU
+ * looks for dirty pages again: as soon as less than it is left, in each turn. A limit so high that
+ * this is always the case makes QEMU look twenty times a second from the beginning on and the
+ * number of passes say nothing, so it is QEMU's own default.
  */
 #include "qemu/vm-internal.h"
 

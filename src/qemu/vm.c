@@ -14,15 +14,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
 
 #include "base/await.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "qemu/vm-monitor.h"
 
 /* How long a process may take until its monitor answers. It allocates memory and opens disks first;
  * on a loaded host without KVM that is seconds. */
@@ -208,62 +207,6 @@ static Vm *vm_new(const char *name, const char *log, const VmEvents *events, gpo
     return vm;
 }
 
-static GSocketAddress *monitor_address(const char *path, GError **error)
-{
-    if (strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path)) {
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "the path of a socket is too long: %s",
-                    path);
-        return NULL;
-    }
-    return g_unix_socket_address_new(path);
-}
-
-/* host_error() - wrap GIO's error @reason as one of ours */
-static void host_error(GError **error, int code, const Vm *vm, const char *path,
-                       const GError *reason)
-{
-    g_set_error(error, DMORE_ERROR, code, "%s: monitor %s: %s", vm->name, path, reason->message);
-}
-
-/* monitor_listen() - the socket that QEMU is to serve */
-static GSocket *monitor_listen(const Vm *vm, const char *path, GError **error)
-{
-    g_autoptr(GError) reason = NULL;
-    g_autoptr(GSocketAddress) address = monitor_address(path, error);
-    g_autoptr(GSocket) listener = NULL;
-
-    if (address == NULL)
-        return NULL;
-    if (g_unlink(path) < 0 && errno != ENOENT) {
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot remove %s: %s", path,
-                    g_strerror(errno));
-        return NULL;
-    }
-    listener = g_socket_new(G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, 0, &reason);
-    if (listener == NULL || !g_socket_bind(listener, address, FALSE, &reason) ||
-        !g_socket_listen(listener, &reason)) {
-        host_error(error, DMORE_ERROR_HOST, vm, path, reason);
-        return NULL;
-    }
-    return g_steal_pointer(&listener);
-}
-
-static GSocket *monitor_connect(const Vm *vm, const char *path, GError **error)
-{
-    g_autoptr(GError) reason = NULL;
-    g_autoptr(GSocketAddress) address = monitor_address(path, error);
-    g_autoptr(GSocket) socket = NULL;
-
-    if (address == NULL)
-        return NULL;
-    socket = g_socket_new(G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, 0, &reason);
-    if (socket == NULL || !g_socket_connect(socket, address, NULL, &reason)) {
-        host_error(error, DMORE_ERROR_NOT_FOUND, vm, path, reason);
-        return NULL;
-    }
-    return g_steal_pointer(&socket);
-}
-
 static gboolean answers_or_is_gone(gpointer data)
 {
     const Vm *vm = data;
@@ -327,60 +270,66 @@ static gboolean vm_spawn(Vm *vm, const char *const *arguments, const int *fds, g
     return vm->process != NULL;
 }
 
-Vm *vm_launch(const char *name, const char *const *arguments, const int *fds, gsize n_fds,
-              const char *monitor, const char *log, const VmEvents *events, gpointer data,
-              GError **error)
+/* launch() - start the process of a new @vm and talk to it */
+static gboolean launch(Vm *vm, const char *const *arguments, const int *fds, gsize n_fds,
+                       const char *monitor, GError **error)
 {
-    g_autoptr(Vm) vm = vm_new(name, log, events, data);
-    g_autoptr(GSocket) listener = monitor_listen(vm, monitor, error);
-    g_autoptr(GSocket) socket = listener != NULL ? monitor_connect(vm, monitor, error) : NULL;
+    g_autoptr(GSocket) listener = vm_monitor_listen(monitor, error);
+    g_autoptr(GSocket) socket = listener != NULL ? vm_monitor_connect(monitor, error) : NULL;
 
     if (socket == NULL || !vm_spawn(vm, arguments, fds, n_fds, listener, error))
-        return NULL;
+        return FALSE;
 
     /* Only QEMU holds it now: when QEMU ends before it accepts us, the connection ends, too. */
     g_clear_object(&listener);
     vm->ending = TRUE; /* an end now is returned, not reported */
     if (!vm_open(vm, socket, error)) {
         vm_kill(vm);
-        return NULL;
+        return FALSE;
     }
     vm->ending = FALSE;
-    return g_steal_pointer(&vm);
+    return TRUE;
 }
 
-/* check_peer() - whether the process that serves @socket is @pid */
-static gboolean check_peer(const Vm *vm, GSocket *socket, GPid pid, GError **error)
+Vm *vm_launch(const char *name, const char *const *arguments, const int *fds, gsize n_fds,
+              const char *monitor, const char *log, const VmEvents *events, gpointer data,
+              GError **error)
 {
-    g_autoptr(GCredentials) credentials = g_socket_get_credentials(socket, NULL);
-    GPid peer = credentials != NULL ? g_credentials_get_unix_pid(credentials, NULL) : -1;
+    Vm *vm = vm_new(name, log, events, data);
 
-    if (peer == pid)
-        return TRUE;
-    g_set_error(error, DMORE_ERROR, DMORE_ERROR_NOT_FOUND,
-                "%s: its monitor is served by process %d, not by %d", vm->name, peer, pid);
-    return FALSE;
+    if (!launch(vm, arguments, fds, n_fds, monitor, error))
+        g_clear_pointer(&vm, vm_free);
+    return vm;
+}
+
+/* adopt() - watch the process @pid and talk to it */
+static gboolean adopt(Vm *vm, GPid pid, const char *monitor, GError **error)
+{
+    g_autoptr(GSocket) socket = vm_monitor_connect(monitor, error);
+
+    if (socket == NULL || !vm_monitor_check_peer(socket, pid, error))
+        return FALSE;
+    vm->log_start = log_size(vm);
+    vm->process = vm_process_adopt(pid, on_process_ended, vm, error);
+    if (vm->process == NULL)
+        return FALSE;
+    vm->ending = TRUE;
+    vm->commanding = TRUE; /* its state is no news */
+    if (!vm_open(vm, socket, error))
+        return FALSE;
+    vm->ending = FALSE;
+    vm->commanding = FALSE;
+    return TRUE;
 }
 
 Vm *vm_adopt(const char *name, GPid pid, const char *monitor, const char *log,
              const VmEvents *events, gpointer data, GError **error)
 {
-    g_autoptr(Vm) vm = vm_new(name, log, events, data);
-    g_autoptr(GSocket) socket = monitor_connect(vm, monitor, error);
+    Vm *vm = vm_new(name, log, events, data);
 
-    if (socket == NULL || !check_peer(vm, socket, pid, error))
-        return NULL;
-    vm->log_start = log_size(vm);
-    vm->process = vm_process_adopt(pid, on_process_ended, vm, error);
-    if (vm->process == NULL)
-        return NULL;
-    vm->ending = TRUE;
-    vm->commanding = TRUE; /* its state is no news */
-    if (!vm_open(vm, socket, error))
-        return NULL;
-    vm->ending = FALSE;
-    vm->commanding = FALSE;
-    return g_steal_pointer(&vm);
+    if (!adopt(vm, pid, monitor, error))
+        g_clear_pointer(&vm, vm_free);
+    return vm;
 }
 
 void vm_free(Vm *vm)
