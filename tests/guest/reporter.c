@@ -51,7 +51,7 @@
 #define INPUT_DIR "/dev/input"
 #define MAX_DEVICES 32
 #define CLOCK_MS 100
-#define JUMP_MS 100
+#define JUMP_MS 2000 /* a busy host lets a guest wait for a second */
 
 enum source {
     SOURCE_CONSOLE,

@@ -3,6 +3,7 @@
 
 import collections
 import dataclasses
+import re
 import struct
 import subprocess
 
@@ -19,8 +20,8 @@ class Connection:
     """One TCP connection's packets in both directions."""
 
     ends: tuple
-    times: list = dataclasses.field(default_factory=list)
-    server_times: list = dataclasses.field(default_factory=list)
+    times: list = dataclasses.field(default_factory=list, repr=False)
+    server_times: list = dataclasses.field(default_factory=list, repr=False)
     server_macs: set = dataclasses.field(default_factory=set)
     opened: int = 0  # SYNs of the client
     fins: int = 0
@@ -97,14 +98,16 @@ class Capture:
             raise RuntimeError(f"tcpdump: {line}")
 
     def _end(self):
+        """End tcpdump; what it said of its work."""
         if self.process.poll() is None:
             self.process.terminate()
-        text = self.process.communicate()[1]
-        return text
+        if not self.process.stderr.closed:
+            self._summary = self.process.communicate()[1]
+        return self._summary
 
     def stop(self):
         """End the capture; the connections seen, in the order of their first packet."""
-        text = self._end()
-        if " 0 packets dropped by kernel" not in f" {text}".replace("\n", " "):
-            raise RuntimeError(f"tcpdump has missed packets: {text}")
+        summary = self._end()
+        if not re.search(r"^0 packets dropped by kernel", summary, re.MULTILINE):
+            raise RuntimeError(f"tcpdump has missed packets: {summary}")
         return list(connections(self.path.read_bytes(), self.port).values())
