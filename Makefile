@@ -32,7 +32,8 @@ packages:
 
 demo: packages
 	@$(MAKE) --no-print-directory all
-	@DMORE_BUILD=$(abspath $(BUILD)) DMORE_IMAGE=$(abspath $(BUILD)/image) KEEP=$(KEEP) tests/lab/demo
+	@DMORE_BUILD=$(abspath $(BUILD)) DMORE_IMAGE=$(abspath $(BUILD)/image) \
+		DMORE_GUEST=$(abspath $(BUILD)/guest) KEEP=$(KEEP) tests/lab/demo
 
 check: packages
 	@tools/check $(BUILD)
