@@ -144,6 +144,22 @@ static void print_streams(JsonObject *status)
     }
 }
 
+static void print_last_migration(JsonObject *migration)
+{
+    if (!migration)
+        return;
+
+    g_autofree char *total =
+        text_ms(json_object_get_double_member_with_default(migration, "total_ms", 0));
+    g_autofree char *domain_r =
+        text_ms(json_object_get_double_member_with_default(migration, "domain_r_pause_ms", 0));
+    g_autofree char *user_vm =
+        text_ms(json_object_get_double_member_with_default(migration, "user_vm_pause_ms", 0));
+
+    cli_print("last move    to %s in %s; Domain R paused for %s, the user VM for %s\n",
+              json_get_text(migration, "to", "?"), total, domain_r, user_vm);
+}
+
 static void print_one(JsonObject *status)
 {
     const char *phase = json_get_text(status, "phase", NULL);
@@ -168,6 +184,7 @@ static void print_one(JsonObject *status)
               json_get_text(status, "accelerator", "?"), note ? ": " : "", note ? note : "");
     cli_print("image        %s\n", json_get_text(status, "image_id", "?"));
     cli_print("migrations   %d\n", (int)json_get_integer(status, "migrations", 0));
+    print_last_migration(json_get_object(status, "last_migration"));
 }
 
 gboolean status_run(const HostConfig *host, int argc, char **argv, GError **error)

@@ -142,7 +142,7 @@ static void process_new(Incoming *incoming, GPid pid, int ready_fd, char *peer)
         .peer = peer,
         .ready_fd = ready_fd,
         .exit_watch = g_child_watch_add(pid, on_exited, process),
-        .ready_watch = g_unix_fd_add(ready_fd, G_IO_IN | G_IO_HUP, on_ready, process),
+        .ready_watch = g_unix_fd_add(ready_fd, G_IO_IN, on_ready, process),
         .timer = g_timeout_add(INCOMING_STRANGER_MS, on_too_late, process),
     };
     incoming->processes = g_list_prepend(incoming->processes, process);

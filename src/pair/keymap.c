@@ -203,8 +203,7 @@ static void keep_quiet(XkbContext *context, enum xkb_log_level level, const char
 
 static XkbContext *open_context(GError **error)
 {
-    g_autoptr(XkbContext) context =
-        xkb_context_new(XKB_CONTEXT_NO_DEFAULT_INCLUDES | XKB_CONTEXT_NO_ENVIRONMENT_NAMES);
+    g_autoptr(XkbContext) context = xkb_context_new(XKB_CONTEXT_NO_DEFAULT_INCLUDES);
 
     if (context)
         xkb_context_set_log_fn(context, keep_quiet);
@@ -238,6 +237,7 @@ static XkbKeymap *open_keymap(const char *layout, GError **error)
     if (!context)
         return NULL;
     if (is_layout_name(layout)) {
+        /* All are named, so nothing is taken from the environment. */
         struct xkb_rule_names names = {
             .rules = "evdev",
             .model = "pc105",
