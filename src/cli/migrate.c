@@ -82,7 +82,6 @@ static void print_result(const char *name, JsonObject *result)
     table_print(table);
 }
 
-/* Wait for the outcome, or for the second Ctrl-C. */
 typedef struct {
     Client *client;
     const Move *move;
@@ -95,22 +94,18 @@ static gboolean is_over(gpointer data)
     return client_is_done(wait->client) || wait->move->give_up;
 }
 
-static JsonObject *run(Move *move, JsonObject *arguments, GError **error)
+/* Wait for the outcome, or for the second Ctrl-C. */
+static JsonObject *await_outcome(Move *move, JsonObject *arguments, GError **error)
 {
     g_autoptr(Client) client =
         client_ask(move->host, move->name, "migrate", arguments, on_progress, move, error);
-    guint signals[2];
 
     if (!client)
         return NULL;
-    signals[0] = g_unix_signal_add(SIGINT, on_interrupt, move);
-    signals[1] = g_unix_signal_add(SIGTERM, on_interrupt, move);
 
     Wait wait = {client, move};
 
     await(is_over, &wait, -1, NULL, "the outcome of the move", NULL);
-    g_source_remove(signals[0]);
-    g_source_remove(signals[1]);
     progress_end(move->progress);
     if (client_is_done(client))
         return client_wait(client, -1, error);
@@ -118,6 +113,18 @@ static JsonObject *run(Move *move, JsonObject *arguments, GError **error)
                 "not waiting any more; \"dmore status %s\" tells where the move has got to",
                 move->name);
     return NULL;
+}
+
+static JsonObject *run(Move *move, JsonObject *arguments, GError **error)
+{
+    /* Before the request, so that no Ctrl-C ends this command while the move goes on. */
+    guint signals[] = {g_unix_signal_add(SIGINT, on_interrupt, move),
+                       g_unix_signal_add(SIGTERM, on_interrupt, move)};
+    JsonObject *result = await_outcome(move, arguments, error);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(signals); i++)
+        g_source_remove(signals[i]);
+    return result;
 }
 
 gboolean migrate_run(const HostConfig *host, int argc, char **argv, GError **error)

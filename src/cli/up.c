@@ -58,9 +58,9 @@ static gboolean on_interrupt(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-static void process_watch(Process *process)
+/* Before the process is started, so that no Ctrl-C ends this command alone. */
+static void process_watch_signals(Process *process)
 {
-    process->watches[0] = g_child_watch_add(process->pid, on_exited, process);
     process->watches[1] = g_unix_signal_add(SIGINT, on_interrupt, process);
     process->watches[2] = g_unix_signal_add(SIGTERM, on_interrupt, process);
 }
@@ -195,7 +195,7 @@ static JsonObject *await_ready(Process *process, int fd, const char *log, off_t 
 
     /* Only then has it cleaned up, and is its log complete. */
     await_flag(&process->exited, -1, NULL, "dmore-pair's end", NULL);
-    *died = !client_was_answered(client);
+    *died = !client_was_answered(client) && !process->interrupted;
     if (process->interrupted)
         g_set_error(error, DMORE_ERROR, DMORE_ERROR_CANCELLED,
                     "interrupted; the pair is down again");
@@ -220,12 +220,13 @@ static JsonObject *start(const HostConfig *host, const char *file, const char *n
                     g_strerror(errno));
         return NULL;
     }
+    process_watch_signals(&process);
     begin = lseek(log_fd, 0, SEEK_END);
     ready = spawn(host, file, log_fd, &process.pid, error);
     close(log_fd);
     if (ready < 0)
         return NULL;
-    process_watch(&process);
+    process.watches[0] = g_child_watch_add(process.pid, on_exited, &process);
     return await_ready(&process, ready, log, begin, died, error);
 }
 
