@@ -34,7 +34,7 @@ struct console {
     struct pacer guesses;
     unsigned clients;
     uint32_t user_vm; /* enum region_user_vm, as the name says it */
-    enum nvnc_keyboard_led_state leds;
+    uint8_t leds;     /* enum keyboard_led */
 };
 
 static void on_log(const struct nvnc_log_data *meta, const char *message)
@@ -102,6 +102,21 @@ static void on_client_gone(struct nvnc_client *client)
     console->events->input(console->data);
 }
 
+static void tell_leds(const struct console *console, struct nvnc_client *client)
+{
+    unsigned bits = 0;
+
+    if (console->leds & KEYBOARD_LED_NUM)
+        bits |= NVNC_KEYBOARD_LED_NUM_LOCK;
+    if (console->leds & KEYBOARD_LED_CAPS)
+        bits |= NVNC_KEYBOARD_LED_CAPS_LOCK;
+    if (console->leds & KEYBOARD_LED_SCROLL)
+        bits |= NVNC_KEYBOARD_LED_SCROLL_LOCK;
+    /* The type is an enum, and yet a set of its bits is meant.
+     * NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange) */
+    nvnc_client_set_led_state(client, bits);
+}
+
 static void on_client(struct nvnc_client *client)
 {
     struct console *console = console_of(client);
@@ -115,7 +130,7 @@ static void on_client(struct nvnc_client *client)
     }
     nvnc_set_userdata(client, keys, NULL);
     nvnc_set_client_cleanup_fn(client, on_client_gone);
-    nvnc_client_set_led_state(client, console->leds);
+    tell_leds(console, client);
     count_clients(console, 1);
 }
 
@@ -297,10 +312,8 @@ void console_close(struct console *console)
 
 void console_set_leds(struct console *console, uint8_t leds)
 {
-    console->leds = (leds & KEYBOARD_LED_NUM ? NVNC_KEYBOARD_LED_NUM_LOCK : 0) |
-                    (leds & KEYBOARD_LED_CAPS ? NVNC_KEYBOARD_LED_CAPS_LOCK : 0) |
-                    (leds & KEYBOARD_LED_SCROLL ? NVNC_KEYBOARD_LED_SCROLL_LOCK : 0);
+    console->leds = leds;
     for (struct nvnc_client *client = nvnc_client_first(console->server); client;
          client = nvnc_client_next(client))
-        nvnc_client_set_led_state(client, console->leds);
+        tell_leds(console, client);
 }

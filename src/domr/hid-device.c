@@ -2,8 +2,7 @@
 /*
  * hid-device.c - a USB HID device with one interrupt endpoint, plugged into the user VM
  *
- * Sources: USB 2.0, chapter 9 (descriptors and standard requests); Device Class Definition for
- * HID 1.11, sections 6 and 7; the usbredir protocol description, 0.7.
+ * Source: the usbredir protocol description, version 0.7.
  */
 #include "domr/hid-device.h"
 
@@ -13,248 +12,11 @@
 #include <usbredirfilter.h>
 #include <usbredirparser.h>
 
+#include "domr/hid-control.h"
 #include "domr/log.h"
 
-#define ENDPOINT_IN 0x81
-/* One frame. A slower interval delays each key and limits typing to two reports an interval. */
-#define INTERVAL 1
-
 /* usbredir numbers endpoints 0-15 for OUT and 16-31 for IN. */
-#define REDIR_ENDPOINTS 32
-#define REDIR_INDEX(endpoint) (((endpoint)&0x80) >> 3 | ((endpoint)&0x0f))
-
-/* The IDs of the hypervisor's own HID devices, which operating systems know and have no quirks
- * for. */
-#define VENDOR_ID 0x0627
-#define PRODUCT_ID 0x0001
-
-#define LOW(word) ((word)&0xff)
-#define HIGH(word) ((word) >> 8)
-
-/* USB 2.0, 9.6 and HID 1.11, 7.1 */
-enum descriptor_type {
-    DESCRIPTOR_DEVICE = 1,
-    DESCRIPTOR_CONFIGURATION = 2,
-    DESCRIPTOR_STRING = 3,
-    DESCRIPTOR_INTERFACE = 4,
-    DESCRIPTOR_ENDPOINT = 5,
-    DESCRIPTOR_HID = 0x21,
-    DESCRIPTOR_REPORT = 0x22,
-};
-
-enum string_index {
-    STRING_LANGUAGES = 0,
-    STRING_MANUFACTURER = 1,
-    STRING_PRODUCT = 2,
-};
-
-/* A control request's type and number in one word: bmRequestType << 8 | bRequest */
-enum request {
-    GET_STATUS_DEVICE = 0x8000,
-    GET_STATUS_INTERFACE = 0x8100,
-    GET_STATUS_ENDPOINT = 0x8200,
-    CLEAR_FEATURE_DEVICE = 0x0001,
-    CLEAR_FEATURE_ENDPOINT = 0x0201,
-    SET_FEATURE_DEVICE = 0x0003,
-    GET_DESCRIPTOR_DEVICE = 0x8006,
-    GET_DESCRIPTOR_INTERFACE = 0x8106,
-    HID_GET_REPORT = 0xa101,
-    HID_GET_IDLE = 0xa102,
-    HID_GET_PROTOCOL = 0xa103,
-    HID_SET_REPORT = 0x2109,
-    HID_SET_IDLE = 0x210a,
-    HID_SET_PROTOCOL = 0x210b,
-};
-
-enum report_type { /* HID 1.11, 7.2.1, high byte of wValue */
-    REPORT_INPUT = 1,
-    REPORT_OUTPUT = 2,
-};
-
-static const uint8_t device_descriptor[] = {
-    18,
-    DESCRIPTOR_DEVICE,
-    LOW(0x0200),
-    HIGH(0x0200), /* USB 2.0 */
-    0,
-    0,
-    0,              /* class: see the interface */
-    HID_REPORT_MAX, /* packet size of endpoint 0 */
-    LOW(VENDOR_ID),
-    HIGH(VENDOR_ID),
-    LOW(PRODUCT_ID),
-    HIGH(PRODUCT_ID),
-    LOW(0x0100),
-    HIGH(0x0100), /* release of the device */
-    STRING_MANUFACTURER,
-    STRING_PRODUCT,
-    0,
-    1, /* configurations */
-};
-
-#define HID_DESCRIPTOR_AT 18
-#define HID_DESCRIPTOR_SIZE 9
-
-static void make_configuration_descriptor(struct hid_device *device)
-{
-    const struct hid_model *model = device->model;
-    const uint8_t bytes[] = {
-        9,
-        DESCRIPTOR_CONFIGURATION,
-        HID_CONFIGURATION_SIZE,
-        0,
-        1, /* interfaces */
-        1, /* value of this configuration */
-        0,
-        /* Powered by the bus, and no remote wake-up: a guest that may wake the device up by
-         * polling only never suspends it, and a suspended one could not be woken up through
-         * usbredir. */
-        0x80,
-        50,
-
-        9,
-        DESCRIPTOR_INTERFACE,
-        0,
-        0,
-        1, /* endpoint besides endpoint 0 */
-        3, /* HID */
-        model->subclass,
-        model->protocol,
-        0,
-
-        HID_DESCRIPTOR_SIZE,
-        DESCRIPTOR_HID,
-        LOW(0x0111),
-        HIGH(0x0111), /* HID 1.11 */
-        0,
-        1,
-        DESCRIPTOR_REPORT,
-        LOW(model->report_descriptor_size),
-        HIGH(model->report_descriptor_size),
-
-        7,
-        DESCRIPTOR_ENDPOINT,
-        ENDPOINT_IN,
-        3, /* interrupt */
-        HID_REPORT_MAX,
-        0,
-        INTERVAL,
-    };
-
-    _Static_assert(sizeof(bytes) == sizeof(device->configuration_descriptor), "one descriptor");
-    memcpy(device->configuration_descriptor, bytes, sizeof(bytes));
-}
-
-/* struct answer - what a control request gets: a status, and bytes if it asked for some */
-struct answer {
-    uint8_t status;
-    uint8_t size;
-    uint8_t bytes[256];
-};
-
-static void answer_bytes(struct answer *answer, const void *bytes, size_t size)
-{
-    answer->status = usb_redir_success;
-    answer->size = (uint8_t)size;
-    memcpy(answer->bytes, bytes, size);
-}
-
-static void answer_string(struct answer *answer, const char *text)
-{
-    size_t length = strlen(text);
-
-    answer->status = usb_redir_success;
-    answer->size = (uint8_t)(2 + 2 * length);
-    answer->bytes[0] = answer->size;
-    answer->bytes[1] = DESCRIPTOR_STRING;
-    for (size_t i = 0; i < length; i++) { /* UTF-16 */
-        answer->bytes[2 + 2 * i] = (uint8_t)text[i];
-        answer->bytes[3 + 2 * i] = 0;
-    }
-}
-
-static void get_descriptor(const struct hid_device *device, uint16_t value, struct answer *answer)
-{
-    static const uint8_t languages[] = {4, DESCRIPTOR_STRING, LOW(0x0409), HIGH(0x0409)};
-    const struct hid_model *model = device->model;
-
-    switch (HIGH(value)) {
-    case DESCRIPTOR_DEVICE:
-        answer_bytes(answer, device_descriptor, sizeof(device_descriptor));
-        break;
-    case DESCRIPTOR_CONFIGURATION:
-        answer_bytes(answer, device->configuration_descriptor,
-                     sizeof(device->configuration_descriptor));
-        break;
-    case DESCRIPTOR_HID:
-        answer_bytes(answer, device->configuration_descriptor + HID_DESCRIPTOR_AT,
-                     HID_DESCRIPTOR_SIZE);
-        break;
-    case DESCRIPTOR_REPORT:
-        answer_bytes(answer, model->report_descriptor, model->report_descriptor_size);
-        break;
-    case DESCRIPTOR_STRING:
-        if (LOW(value) == STRING_LANGUAGES)
-            answer_bytes(answer, languages, sizeof(languages));
-        else if (LOW(value) == STRING_MANUFACTURER)
-            answer_string(answer, "D-MORE");
-        else if (LOW(value) == STRING_PRODUCT)
-            answer_string(answer, model->product);
-        break;
-    default:
-        break;
-    }
-}
-
-static void control(struct hid_device *device,
-                    const struct usb_redir_control_packet_header *request, const uint8_t *data,
-                    size_t size, struct answer *answer)
-{
-    static const uint8_t zeroes[2] = {0};
-
-    switch (request->requesttype << 8 | request->request) {
-    case GET_STATUS_DEVICE:
-    case GET_STATUS_INTERFACE:
-    case GET_STATUS_ENDPOINT:
-        answer_bytes(answer, zeroes, sizeof(zeroes));
-        break;
-    case CLEAR_FEATURE_DEVICE:
-    case CLEAR_FEATURE_ENDPOINT:
-    case SET_FEATURE_DEVICE:
-        answer->status = usb_redir_success; /* the endpoint never halts */
-        break;
-    case GET_DESCRIPTOR_DEVICE:
-    case GET_DESCRIPTOR_INTERFACE:
-        get_descriptor(device, request->value, answer);
-        break;
-    case HID_GET_REPORT:
-        if (HIGH(request->value) == REPORT_INPUT)
-            answer_bytes(answer, device->last_report, device->model->report_size);
-        break;
-    case HID_SET_REPORT:
-        if (HIGH(request->value) == REPORT_OUTPUT && device->model->output) {
-            device->model->output(device, data, size < HID_REPORT_MAX ? size : HID_REPORT_MAX);
-            answer->status = usb_redir_success;
-        }
-        break;
-    case HID_GET_IDLE:
-        answer_bytes(answer, &device->idle, 1);
-        break;
-    case HID_SET_IDLE:
-        device->idle = HIGH(request->value);
-        answer->status = usb_redir_success;
-        break;
-    case HID_GET_PROTOCOL:
-        answer_bytes(answer, &device->boot_or_report, 1);
-        break;
-    case HID_SET_PROTOCOL:
-        device->boot_or_report = request->value != 0;
-        answer->status = usb_redir_success;
-        break;
-    default:
-        break;
-    }
-}
+#define REDIR_INDEX(endpoint) (((endpoint) & 0x80) >> 3 | ((endpoint) & 0x0f))
 
 /* What follows are the parser's callbacks. It calls those that belong to the messages a side with
  * a guest may send; each has to be there. */
@@ -306,9 +68,9 @@ static void send_layout(struct hid_device *device)
     endpoints.type[REDIR_INDEX(0x80)] = usb_redir_type_control;
     endpoints.max_packet_size[REDIR_INDEX(0x00)] = HID_REPORT_MAX;
     endpoints.max_packet_size[REDIR_INDEX(0x80)] = HID_REPORT_MAX;
-    endpoints.type[REDIR_INDEX(ENDPOINT_IN)] = usb_redir_type_interrupt;
-    endpoints.interval[REDIR_INDEX(ENDPOINT_IN)] = INTERVAL;
-    endpoints.max_packet_size[REDIR_INDEX(ENDPOINT_IN)] = HID_REPORT_MAX;
+    endpoints.type[REDIR_INDEX(HID_ENDPOINT_IN)] = usb_redir_type_interrupt;
+    endpoints.interval[REDIR_INDEX(HID_ENDPOINT_IN)] = HID_INTERVAL;
+    endpoints.max_packet_size[REDIR_INDEX(HID_ENDPOINT_IN)] = HID_REPORT_MAX;
     usbredirparser_send_ep_info(device->parser, &endpoints);
     usbredirparser_send_interface_info(device->parser, &interfaces);
 }
@@ -318,9 +80,9 @@ static void on_hello(void *data, struct usb_redir_hello_header *hello)
     struct hid_device *device = data;
     struct usb_redir_device_connect_header connect = {
         .speed = usb_redir_speed_full,
-        .vendor_id = VENDOR_ID,
-        .product_id = PRODUCT_ID,
-        .device_version_bcd = 0x0100,
+        .vendor_id = HID_VENDOR_ID,
+        .product_id = HID_PRODUCT_ID,
+        .device_version_bcd = HID_RELEASE,
     };
 
     send_layout(device);
@@ -399,7 +161,7 @@ static void on_start_interrupt(void *data, uint64_t id,
                                struct usb_redir_start_interrupt_receiving_header *start)
 {
     struct hid_device *device = data;
-    bool valid = start->endpoint == ENDPOINT_IN;
+    bool valid = start->endpoint == HID_ENDPOINT_IN;
     struct usb_redir_interrupt_receiving_status_header answer = {
         .status = valid ? usb_redir_success : usb_redir_inval,
         .endpoint = start->endpoint,
@@ -422,7 +184,7 @@ static void on_stop_interrupt(void *data, uint64_t id,
     };
 
     usbredirparser_send_interrupt_receiving_status(device->parser, id, &answer);
-    if (stop->endpoint == ENDPOINT_IN)
+    if (stop->endpoint == HID_ENDPOINT_IN)
         device->listening = false;
 }
 
@@ -431,17 +193,24 @@ static void on_control(void *data, uint64_t id, struct usb_redir_control_packet_
 {
     struct hid_device *device = data;
     struct usb_redir_control_packet_header header = *request;
-    struct answer answer = {.status = usb_redir_stall};
-    int length;
+    struct hid_setup setup = {
+        .type = request->requesttype,
+        .request = request->request,
+        .value = request->value,
+        .data = bytes,
+        .size = (size_t)size,
+    };
+    struct hid_answer answer;
 
-    control(device, request, bytes, (size_t)size, &answer);
+    hid_control(device, &setup, &answer);
     usbredirparser_free_packet_data(device->parser, bytes);
 
-    header.status = answer.status;
+    header.status = answer.stall ? usb_redir_stall : usb_redir_success;
     if (request->endpoint & 0x80) {
-        length = answer.size < request->length ? answer.size : request->length;
-        header.length = (uint16_t)length;
-        usbredirparser_send_control_packet(device->parser, id, &header, answer.bytes, length);
+        if (header.length > answer.size)
+            header.length = answer.size;
+        usbredirparser_send_control_packet(device->parser, id, &header, answer.bytes,
+                                           header.length);
     } else {
         usbredirparser_send_control_packet(device->parser, id, &header, NULL, 0);
     }
@@ -561,7 +330,6 @@ int hid_device_open(struct hid_device *device, const struct hid_model *model, vo
         .next_id = 1,
         .boot_or_report = 1,
     };
-    make_configuration_descriptor(device);
 
     parser->priv = device;
     parser->log_func = on_log;
@@ -636,7 +404,7 @@ bool hid_device_room(const struct hid_device *device)
 void hid_device_report(struct hid_device *device, const uint8_t *report)
 {
     struct usb_redir_interrupt_packet_header header = {
-        .endpoint = ENDPOINT_IN,
+        .endpoint = HID_ENDPOINT_IN,
         .status = usb_redir_success,
         .length = device->model->report_size,
     };

@@ -29,8 +29,7 @@
 
 #include "region/ring.h"
 
-#define HID_REPORT_MAX 8 /* bytes; also the endpoint's packet size */
-#define HID_CONFIGURATION_SIZE 34
+#define HID_REPORT_MAX 8  /* bytes; also the endpoint's packet size */
 #define HID_STRING_MAX 30 /* characters */
 
 struct hid_device;
@@ -46,8 +45,7 @@ struct hid_model {
 
     /* The guest listens from now on; tell it the present state. */
     void (*started)(struct hid_device *device);
-    /* The guest has written an output report. @size is that of @bytes and may be anything up to
-     * HID_REPORT_MAX. NULL: the device has no output. */
+    /* The guest has written an output report, of any size. NULL: the device has no output. */
     void (*output)(struct hid_device *device, const uint8_t *bytes, size_t size);
     /* The guest has reset the device. */
     void (*reset)(struct hid_device *device);
@@ -59,7 +57,6 @@ struct hid_device {
     struct ring in;
     struct ring out;
     struct usbredirparser *parser;
-    uint8_t configuration_descriptor[HID_CONFIGURATION_SIZE];
     uint8_t last_report[HID_REPORT_MAX];
     uint64_t next_id;
     uint8_t configuration;  /* 0: not configured */

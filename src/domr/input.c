@@ -8,7 +8,7 @@
 #include "domr/log.h"
 
 #define N_MODIFIERS 8
-#define MODIFIER_INDEX(usage) ((usage)-HID_USAGE_LEFT_CONTROL)
+#define MODIFIER_INDEX(usage) ((usage) - HID_USAGE_LEFT_CONTROL)
 
 /* RFB's bits of a pointer event */
 enum rfb_button {

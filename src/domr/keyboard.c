@@ -2,6 +2,7 @@
 /* keyboard.c - the user VM's keyboard: a USB boot keyboard and the queue of keys before it */
 #include "domr/keyboard.h"
 
+#include <linux/hid.h>
 #include <string.h>
 
 #include "domr/log.h"
@@ -19,7 +20,7 @@
 #define MIN_REPEAT_PERIOD 66000 /* µs */
 
 #define IS_MODIFIER(usage) ((usage) >= HID_USAGE_LEFT_CONTROL && (usage) <= HID_USAGE_RIGHT_META)
-#define MODIFIER_BIT(usage) (uint8_t)(1u << ((usage)-HID_USAGE_LEFT_CONTROL))
+#define MODIFIER_BIT(usage) (uint8_t)(1u << ((usage) - HID_USAGE_LEFT_CONTROL))
 
 /* The boot keyboard's report as its descriptor: the same bytes in boot and in report protocol. */
 static const uint8_t report_descriptor[] = {
@@ -127,8 +128,8 @@ static void on_reset(struct hid_device *device)
 
 static const struct hid_model model = {
     .product = "D-MORE Keyboard",
-    .subclass = 1,
-    .protocol = 1,
+    .subclass = USB_INTERFACE_SUBCLASS_BOOT,
+    .protocol = USB_INTERFACE_PROTOCOL_KEYBOARD,
     .report_size = KEYBOARD_REPORT_SIZE,
     .report_descriptor = report_descriptor,
     .report_descriptor_size = sizeof(report_descriptor),

@@ -130,29 +130,14 @@ static int write_script(void)
 static void run_client(const char *hostname)
 {
     char option[300];
-    const char *arguments[] = {
-        "udhcpc",
-        "-f",
-        "-i",
-        NET_INTERFACE,
-        "-s",
-        DHCP_SCRIPT,
-        "-t",
-        "5",
-        "-T",
-        "2",
-        "-A",
-        "5", /* five tries two seconds apart, then a pause of five */
-        hostname ? "-x" : NULL,
-        option,
-        NULL,
-    };
     sigset_t none;
 
     snprintf(option, sizeof(option), "hostname:%s", hostname ? hostname : "");
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    execv(DHCP_CLIENT, (char *const *)(void *)arguments);
+    /* Five tries two seconds apart, a pause of five seconds, and again. */
+    execl(DHCP_CLIENT, "udhcpc", "-f", "-i", NET_INTERFACE, "-s", DHCP_SCRIPT, "-t", "5", "-T", "2",
+          "-A", "5", hostname ? "-x" : NULL, option, NULL);
     log_error("cannot run " DHCP_CLIENT ": %s", strerror(errno));
     _exit(127);
 }

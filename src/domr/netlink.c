@@ -85,9 +85,10 @@ static int transact(struct request *request)
     if (fd < 0)
         return -errno;
     request->header.nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
-    if (send(fd, request, request->header.nlmsg_len, 0) < 0)
-        status = -errno;
-    else if ((size = recv(fd, &answer, sizeof(answer), 0)) < 0)
+    size = send(fd, request, request->header.nlmsg_len, 0);
+    if (size >= 0)
+        size = recv(fd, &answer, sizeof(answer), 0);
+    if (size < 0)
         status = -errno;
     else if ((size_t)size < sizeof(answer.header) + sizeof(answer.error) ||
              answer.header.nlmsg_type != NLMSG_ERROR)
@@ -135,6 +136,21 @@ int netlink_add_address(const char *interface, const struct netlink_address *add
     return change_address(interface, address, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
 }
 
+/* remove4() - remove an address that getifaddrs() has told */
+static int remove4(const char *interface, const struct sockaddr *host_any,
+                   const struct sockaddr *mask_any)
+{
+    struct netlink_address address = {.family = AF_INET};
+    struct sockaddr_in host;
+    struct sockaddr_in mask;
+
+    memcpy(&host, host_any, sizeof(host));
+    memcpy(&mask, mask_any, sizeof(mask));
+    memcpy(address.bytes, &host.sin_addr, sizeof(host.sin_addr));
+    address.prefix = (unsigned)__builtin_popcount(mask.sin_addr.s_addr);
+    return change_address(interface, &address, RTM_DELADDR, 0);
+}
+
 int netlink_flush_addresses4(const char *interface)
 {
     struct ifaddrs *list = NULL;
@@ -142,19 +158,10 @@ int netlink_flush_addresses4(const char *interface)
 
     if (getifaddrs(&list) < 0)
         return -errno;
-    for (const struct ifaddrs *item = list; item; item = item->ifa_next) {
-        const struct sockaddr_in *host = (const struct sockaddr_in *)(const void *)item->ifa_addr;
-        const struct sockaddr_in *mask =
-            (const struct sockaddr_in *)(const void *)item->ifa_netmask;
-        struct netlink_address address = {.family = AF_INET};
-        int one;
-
-        if (!host || !mask || host->sin_family != AF_INET || strcmp(item->ifa_name, interface) != 0)
-            continue;
-        memcpy(address.bytes, &host->sin_addr, sizeof(host->sin_addr));
-        address.prefix = (unsigned)__builtin_popcount(mask->sin_addr.s_addr);
-        one = change_address(interface, &address, RTM_DELADDR, 0);
-        status = status == 0 ? one : status;
+    for (const struct ifaddrs *item = list; item && status == 0; item = item->ifa_next) {
+        if (item->ifa_addr && item->ifa_netmask && item->ifa_addr->sa_family == AF_INET &&
+            strcmp(item->ifa_name, interface) == 0)
+            status = remove4(interface, item->ifa_addr, item->ifa_netmask);
     }
     freeifaddrs(list);
     return status;

@@ -41,8 +41,8 @@ static const char **text_place(struct settings *settings, uint32_t type)
 
 static int read_keymap(struct settings *settings, const struct record *record)
 {
-    /* Records start at multiples of 8, so the array is aligned. */
-    const struct setting_key *keys = (const struct setting_key *)(const void *)record->data;
+    const void *data = record->data; /* records start at multiples of 8, so the array is aligned */
+    const struct setting_key *keys = data;
 
     if (record->length % sizeof(*keys) != 0)
         return -EPROTO;
@@ -76,7 +76,7 @@ static int read_setting(struct settings *settings, const struct record *record)
         status = record_u32(record, &number);
         if (status == 0 && number != SETTING_AUTH_PASSWORD && number != SETTING_AUTH_NONE)
             status = -EINVAL;
-        settings->auth = number;
+        settings->auth = number == SETTING_AUTH_NONE ? SETTING_AUTH_NONE : SETTING_AUTH_PASSWORD;
         return status;
     case SETTING_KEYMAP:
         return read_keymap(settings, record);

@@ -20,23 +20,27 @@ void status_set_state(const struct region *region, enum region_state state, cons
     atomic_store(&status->state, state); /* after the message, so that who sees it sees both */
 }
 
-/* Append "10.0.0.5:5900" or "[fd00::5]:5900" if it fits. */
-static void append(char *text, size_t size, const struct sockaddr *address, unsigned port)
-{
-    const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)address;
-    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)address;
-    char host[INET6_ADDRSTRLEN];
-    char item[INET6_ADDRSTRLEN + 16];
+union address {
+    struct sockaddr any;
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+};
 
-    if (address->sa_family == AF_INET) {
-        inet_ntop(AF_INET, &four->sin_addr, host, sizeof(host));
-        snprintf(item, sizeof(item), "%s%s:%u", *text ? " " : "", host, port);
-    } else {
-        inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof(host));
-        snprintf(item, sizeof(item), "%s[%s]:%u", *text ? " " : "", host, port);
-    }
-    if (strlen(text) + strlen(item) < size)
-        strcat(text, item);
+/* Append "10.0.0.5:5900" or "[fd00::5]:5900" if it fits. */
+static void append(char *text, size_t size, const union address *address, unsigned port)
+{
+    bool six = address->any.sa_family == AF_INET6;
+    const void *bytes = six ? (const void *)&address->six.sin6_addr : &address->four.sin_addr;
+    size_t used = strlen(text);
+    char host[INET6_ADDRSTRLEN];
+    int length;
+
+    if (!inet_ntop(address->any.sa_family, bytes, host, sizeof(host)))
+        return;
+    length = snprintf(text + used, size - used, "%s%s%s%s:%u", used ? " " : "", six ? "[" : "",
+                      host, six ? "]" : "", port);
+    if ((size_t)length >= size - used)
+        text[used] = '\0';
 }
 
 /* The addresses of all interfaces but the loopback. Link-local ones are left out: nobody outside
@@ -48,24 +52,25 @@ static void append_interfaces(char *text, size_t size, unsigned port)
     if (getifaddrs(&list) < 0)
         return;
     for (const struct ifaddrs *item = list; item; item = item->ifa_next) {
-        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)item->ifa_addr;
+        union address address = {0};
 
         if (!item->ifa_addr || item->ifa_flags & IFF_LOOPBACK)
             continue;
-        if (item->ifa_addr->sa_family == AF_INET ||
-            (item->ifa_addr->sa_family == AF_INET6 && !IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr)))
-            append(text, size, item->ifa_addr, port);
+        if (item->ifa_addr->sa_family == AF_INET)
+            memcpy(&address, item->ifa_addr, sizeof(address.four));
+        else if (item->ifa_addr->sa_family == AF_INET6)
+            memcpy(&address, item->ifa_addr, sizeof(address.six));
+        else
+            continue;
+        if (address.any.sa_family == AF_INET || !IN6_IS_ADDR_LINKLOCAL(&address.six.sin6_addr))
+            append(text, size, &address, port);
     }
     freeifaddrs(list);
 }
 
 static void describe(char *text, size_t size, int fd)
 {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in four;
-        struct sockaddr_in6 six;
-    } address = {0};
+    union address address = {0};
     socklen_t length = sizeof(address);
 
     *text = '\0';
@@ -76,7 +81,7 @@ static void describe(char *text, size_t size, int fd)
     else if (address.any.sa_family == AF_INET && address.four.sin_addr.s_addr == INADDR_ANY)
         append_interfaces(text, size, ntohs(address.four.sin_port));
     else
-        append(text, size, &address.any, ntohs(address.four.sin_port));
+        append(text, size, &address, ntohs(address.four.sin_port));
 }
 
 bool status_set_address(const struct region *region, int fd)
