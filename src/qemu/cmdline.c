@@ -150,18 +150,33 @@ static void add_image(GPtrArray *arguments, const char *node, const char *path, 
         format, node, node, only, direct);
 }
 
-static const char *disk_device(const char *interface)
+/* next_ide() - the place of the next IDE device: q35 has six buses for one each, pc two for two */
+static char *next_ide(const VmSpec *spec, guint *count)
 {
-    if (strcmp(interface, "ide") == 0)
-        return "ide-hd";
-    if (strcmp(interface, "scsi") == 0)
-        return "scsi-hd,bus=scsi.0";
-    return "virtio-blk-pci";
+    gboolean pc = spec->machine != NULL && strstr(spec->machine, "q35") == NULL;
+    guint i = (*count)++;
+
+    return pc ? g_strdup_printf("ide.%u,unit=%u", i / 2, i % 2) : g_strdup_printf("ide.%u", i);
+}
+
+static void add_disk_device(GPtrArray *arguments, const UserVmSpec *spec, const char *interface,
+                            const char *node, guint *ide)
+{
+    if (strcmp(interface, "ide") == 0) {
+        g_autofree char *place = next_ide(&spec->vm, ide);
+
+        add(arguments, "-device", "ide-hd,bus=%s,drive=%s,id=%s-device", place, node, node);
+    } else if (strcmp(interface, "scsi") == 0) {
+        add(arguments, "-device", "scsi-hd,bus=scsi.0,drive=%s,id=%s-device", node, node);
+    } else {
+        add(arguments, "-device", "virtio-blk-pci,drive=%s,id=%s-device", node, node);
+    }
 }
 
 static void add_disks(GPtrArray *arguments, const UserVmSpec *spec)
 {
     gboolean scsi = FALSE;
+    guint ide = 0;
 
     for (gsize i = 0; i < spec->n_disks; i++)
         scsi = scsi || strcmp(spec->disks[i].interface, "scsi") == 0;
@@ -173,12 +188,13 @@ static void add_disks(GPtrArray *arguments, const UserVmSpec *spec)
         g_autofree char *node = g_strdup_printf("disk%" G_GSIZE_FORMAT, i);
 
         add_image(arguments, node, disk->path, disk->format, disk->read_only);
-        add(arguments, "-device", "%s,drive=%s,id=%s-device", disk_device(disk->interface), node,
-            node);
+        add_disk_device(arguments, spec, disk->interface, node, &ide);
     }
     if (spec->cdrom != NULL) {
+        g_autofree char *place = next_ide(&spec->vm, &ide);
+
         add_image(arguments, "cdrom", spec->cdrom, "raw", TRUE);
-        add(arguments, "-device", "ide-cd,drive=cdrom,id=cdrom-device");
+        add(arguments, "-device", "ide-cd,bus=%s,drive=cdrom,id=cdrom-device", place);
     }
 }
 

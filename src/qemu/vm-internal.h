@@ -30,4 +30,10 @@ gboolean vm_refresh(Vm *vm, GError **error);
 /* vm_migration_parse() - QEMU's word for the state of a migration */
 VmMigrationState vm_migration_parse(const char *status);
 
+/* vm_set_key() - have the next migration use TLS with the key in @key_dir, or no TLS if that is
+ * NULL
+ * @server: for an incoming migration
+ */
+gboolean vm_set_key(Vm *vm, const char *key_dir, gboolean server, GError **error);
+
 #endif

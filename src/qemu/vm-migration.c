@@ -34,9 +34,6 @@
 #define SETUP_TIMEOUT_MS 30000
 #define CANCEL_TIMEOUT_MS 30000
 
-#define TLS_OBJECT "dmore-migration-tls"
-#define TLS_USER "dmore" /* the name before the colon in keys.psk */
-
 /* State */
 
 static const struct {
@@ -115,56 +112,6 @@ gboolean vm_migration_query(Vm *vm, VmMigrationStatus *status, GError **error)
 
 /* Settings of both sides */
 
-/* find_object() - whether QEMU has an object @name that was added by its user */
-static gboolean find_object(Vm *vm, const char *name, gboolean *found, GError **error)
-{
-    g_autoptr(JsonNode) result =
-        qmp_execute(vm->qmp, "qom-list", g_variant_new_parsed("{'path': <'/objects'>}"), -1, error);
-
-    if (result == NULL)
-        return FALSE;
-
-    JsonArray *objects = json_node_get_array(result);
-
-    *found = FALSE;
-    for (guint i = 0; i < json_array_get_length(objects); i++) {
-        JsonObject *object = json_array_get_object_element(objects, i);
-
-        if (strcmp(json_get_text(object, "name", ""), name) == 0)
-            *found = TRUE;
-    }
-    return TRUE;
-}
-
-/* set_key() - have the next migration use TLS with the key in @key_dir, or no TLS
- * An object of an earlier migration is replaced: the key may be another one by now.
- */
-static gboolean set_key(Vm *vm, const char *key_dir, const char *endpoint, GError **error)
-{
-    gboolean found;
-
-    if (!find_object(vm, TLS_OBJECT, &found, error))
-        return FALSE;
-    if (found &&
-        !qmp_do(vm->qmp, "object-del", g_variant_new_parsed("{'id': <%s>}", TLS_OBJECT), error))
-        return FALSE;
-    if (key_dir == NULL)
-        return qmp_do(vm->qmp, "migrate-set-parameters",
-                      g_variant_new_parsed("{'tls-creds': <''>}"), error);
-
-    g_autoptr(GVariantDict) object = g_variant_dict_new(NULL);
-
-    g_variant_dict_insert(object, "qom-type", "s", "tls-creds-psk");
-    g_variant_dict_insert(object, "id", "s", TLS_OBJECT);
-    g_variant_dict_insert(object, "dir", "s", key_dir);
-    g_variant_dict_insert(object, "endpoint", "s", endpoint);
-    if (strcmp(endpoint, "client") == 0)
-        g_variant_dict_insert(object, "username", "s", TLS_USER);
-    return qmp_do(vm->qmp, "object-add", g_variant_dict_end(object), error) &&
-           qmp_do(vm->qmp, "migrate-set-parameters",
-                  g_variant_new_parsed("{'tls-creds': <%s>}", TLS_OBJECT), error);
-}
-
 static gboolean set_capabilities(Vm *vm, gboolean source, gboolean keep_shared, GError **error)
 {
     return qmp_do(vm->qmp, "migrate-set-capabilities",
@@ -213,8 +160,7 @@ char *vm_migration_listen(Vm *vm, const char *address, gboolean keep_shared, con
     g_autofree char *uri = g_strdup_printf(ipv6 ? "tcp:[%s]:0" : "tcp:%s:0", address);
 
     /* A migration that fails is to be told by the monitor, not by the end of the process. */
-    if (!set_capabilities(vm, FALSE, keep_shared, error) ||
-        !set_key(vm, key_dir, "server", error) ||
+    if (!set_capabilities(vm, FALSE, keep_shared, error) || !vm_set_key(vm, key_dir, TRUE, error) ||
         !qmp_do(vm->qmp, "migrate-incoming",
                 g_variant_new_parsed("{'uri': <%s>, 'exit-on-error': <false>}", uri), error))
         return NULL;
@@ -298,7 +244,7 @@ gboolean vm_migration_start(Vm *vm, const char *address, const VmMigrationOption
     guint64 bandwidth = MAX(options->bandwidth, BANDWIDTH_MIN);
 
     if (!set_capabilities(vm, TRUE, options->keep_shared, error) ||
-        !set_key(vm, options->key_dir, "client", error) ||
+        !vm_set_key(vm, options->key_dir, FALSE, error) ||
         !qmp_do(vm->qmp, "migrate-set-parameters",
                 g_variant_new_parsed("{'max-bandwidth': <%t>, 'downtime-limit': <%t>}", bandwidth,
                                      (guint64)DOWNTIME_LIMIT_MS),

@@ -150,9 +150,9 @@ static void test_user_vm_options(void **state)
     assert_true(find(arguments, "-blockdev", "filename=/none/d.img,read-only=on") > 0);
     assert_true(find(arguments, "-blockdev", "filename=/none/e.iso,read-only=on") > 0);
     assert_has(arguments, "-device", "virtio-blk-pci,drive=disk0,id=disk0-device");
-    assert_has(arguments, "-device", "ide-hd,drive=disk1,id=disk1-device");
+    assert_has(arguments, "-device", "ide-hd,bus=ide.0,drive=disk1,id=disk1-device");
     assert_has(arguments, "-device", "scsi-hd,bus=scsi.0,drive=disk2,id=disk2-device");
-    assert_has(arguments, "-device", "ide-cd,drive=cdrom,id=cdrom-device");
+    assert_has(arguments, "-device", "ide-cd,bus=ide.1,drive=cdrom,id=cdrom-device");
     /* These are not parsed at commas. */
     assert_has(arguments, "-kernel", "/boot/vmlinuz,1");
     assert_has(arguments, "-append", "console=ttyS0,115200 quiet");

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vm_test.c - real QEMU processes: started, paused, migrated, held, cancelled, rolled back, adopted
+ */
+#include "vms.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "base/error.h"
+
+#define SECONDS 1000 /* ms */
+
+static Vm *launch_incoming(struct vms *vms, const char *name)
+{
+    UserVmSpec spec = {.vm = {.incoming = TRUE}};
+    Vm *vm = vms_launch(vms, name, spec);
+
+    assert_int_equal(vm_state(vm), VM_INCOMING);
+    return vm;
+}
+
+static Vm *launch_running(struct vms *vms, const char *name)
+{
+    Vm *vm = vms_launch(vms, name, (UserVmSpec){0});
+
+    vms_check(vm_resume(vm, &error));
+    return vm;
+}
+
+/* begin_migration() - from @source to @destination, with the key in @key_dir or none */
+static void begin_migration(Vm *source, Vm *destination, const char *key_dir)
+{
+    const VmMigrationOptions options = {.bandwidth = 1u << 30, .key_dir = key_dir};
+    g_autofree char *address = NULL;
+
+    vms_check(address = vm_migration_listen(destination, "127.0.0.1", FALSE, key_dir, &error));
+    vms_check(vm_migration_start(source, address, &options, &error));
+}
+
+/* switch_over() - from the pause to the loaded state */
+static void switch_over(Vm *source, Vm *destination)
+{
+    vms_check(vm_pause(source, &error));
+    vms_check(vm_migration_await(source, VM_MIGRATION_SWITCHOVER, 10 * SECONDS, NULL, &error));
+    assert_int_equal(vm_state(destination), VM_INCOMING);
+    vms_check(vm_migration_continue(source, &error));
+    vms_check(vm_migration_await(source, VM_MIGRATION_COMPLETED, 10 * SECONDS, NULL, &error));
+    vms_check(vm_migration_await_loaded(destination, 10 * SECONDS, NULL, &error));
+    assert_int_equal(vm_state(source), VM_MIGRATED);
+    assert_int_equal(vm_state(destination), VM_PAUSED);
+}
+
+static void test_bad_arguments(void **state)
+{
+    struct vms *vms = *state;
+    const char *const arguments[] = {vms->probe.binary, "-display", "none", "-device", "foo", NULL};
+    g_autofree char *monitor = vms_path(vms, "bad", "monitor");
+    g_autofree char *log = vms_path(vms, "bad", "log");
+    g_autoptr(GError) error = NULL;
+
+    assert_null(vm_launch("VM bad", arguments, NULL, 0, monitor, log, &vms->events, vms, &error));
+    assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_HOST));
+    assert_non_null(strstr(error->message, "VM bad"));
+    assert_non_null(strstr(error->message, "'foo' is not a valid device model name"));
+    assert_string_equal(vms->heard->str, "");
+}
+
+static void test_no_program(void **state)
+{
+    struct vms *vms = *state;
+    const char *const arguments[] = {"/nonexistent/qemu", NULL};
+    g_autofree char *monitor = vms_path(vms, "bad", "monitor");
+    g_autofree char *log = vms_path(vms, "bad", "log");
+    g_autoptr(GError) error = NULL;
+
+    assert_null(vm_launch("VM bad", arguments, NULL, 0, monitor, log, &vms->events, vms, &error));
+    assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_HOST));
+}
+
+/* QEMU accepts what cmdline.c writes, with paths that have to be escaped. */
+static void test_every_device(void **state)
+{
+    struct vms *vms = *state;
+    g_autofree char *path = vms_path(vms, "disk,a", "img");
+    g_autofree char *other = vms_path(vms, "disk,b", "img");
+    g_autofree char *zeros = g_malloc0(1u << 20);
+    const DiskSpec disks[] = {
+        {path, (char *)"raw", (char *)"ide", FALSE},
+        {other, (char *)"raw", (char *)"virtio", TRUE},
+        {other, (char *)"raw", (char *)"scsi", TRUE},
+    };
+    static const char *const machines[] = {"q35", "pc"};
+    UserVmSpec spec = {.display = "virtio-vga", .disks = disks, .n_disks = 3, .cdrom = other};
+
+    assert_true(g_file_set_contents(path, zeros, 1u << 20, NULL));
+    assert_true(g_file_set_contents(other, zeros, 1u << 20, NULL));
+    spec.boot = "dc";
+    for (gsize i = 0; i < G_N_ELEMENTS(machines); i++) {
+        spec.vm.machine = machines[i];
+        Vm *vm = vms_launch(vms, "devices", spec);
+
+        vms_check(vm_resume(vm, &error));
+        vms_end(vm);
+    }
+}
+
+static void test_pause_and_resume(void **state)
+{
+    struct vms *vms = *state;
+    Vm *vm = vms_launch(vms, "a", (UserVmSpec){0});
+
+    assert_int_equal(vm_state(vm), VM_PAUSED);
+    assert_true(g_str_has_prefix(vm_version(vm), "1"));
+    vms_check(vm_resume(vm, &error));
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+    vms_check(vm_announce(vm, &error));
+    vms_check(vm_pause(vm, &error));
+    assert_int_equal(vm_state(vm), VM_PAUSED);
+    vms_end(vm);
+    assert_string_equal(vms->heard->str, ""); /* what we do ourselves is not reported */
+}
+
+static void test_unasked_changes(void **state)
+{
+    struct vms *vms = *state;
+    Vm *vm = launch_running(vms, "a");
+
+    vms_operate(vms, "a", "stop", NULL);
+    vms_await_heard(vms, "a:paused ");
+    assert_int_equal(vm_state(vm), VM_PAUSED);
+    vms_operate(vms, "a", "cont", NULL);
+    vms_await_heard(vms, "a:running ");
+    vms_operate(vms, "a", "system_reset", NULL);
+    vms_await_heard(vms, "a:reset ");
+    kill(vm_pid(vm), SIGKILL);
+    vms_await_heard(vms, "a:gone ");
+
+    g_autoptr(GError) error = NULL;
+
+    assert_false(vm_pause(vm, &error));
+    assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_FAILED));
+    vms_end(vm);
+}
+
+/* A held migration never stops the guest; a cancelled one can be followed by another. */
+static void test_hold_and_cancel(void **state)
+{
+    struct vms *vms = *state;
+    Vm *source = launch_running(vms, "a");
+    Vm *destination = launch_incoming(vms, "b");
+    VmMigrationStatus status = {0};
+
+    begin_migration(source, destination, NULL);
+    while (status.pass < 20) {
+        vms_check(await_ms(10, NULL, &error));
+        vms_check(vm_migration_query(source, &status, &error));
+        assert_int_equal(status.state, VM_MIGRATION_ACTIVE);
+    }
+    assert_int_equal(vm_state(source), VM_RUNNING);
+    assert_true(status.total >= 32u << 20);
+    assert_true(status.transferred > 0);
+    vms_check(vm_migration_set_bandwidth(source, 0, &error));
+    vms_check(vm_migration_cancel(source, &error));
+    assert_int_equal(vm_state(source), VM_RUNNING);
+    vms_check(vm_migration_cancel(source, &error)); /* nothing is under way: no error */
+    vms_end(destination);
+
+    destination = launch_incoming(vms, "b");
+    begin_migration(source, destination, NULL);
+    vms_check(vm_pause(source, &error));
+    vms_check(vm_migration_await(source, VM_MIGRATION_SWITCHOVER, 10 * SECONDS, NULL, &error));
+    vms_check(vm_migration_cancel(source, &error));
+    assert_int_equal(vm_state(source), VM_PAUSED);
+    vms_check(vm_resume(source, &error));
+    vms_end(destination);
+    vms_end(source);
+    assert_string_equal(vms->heard->str, "");
+}
+
+/* The destination is lost after the migration has completed: the source goes on. */
+static void test_roll_back(void **state)
+{
+    struct vms *vms = *state;
+    Vm *source = launch_running(vms, "a");
+    Vm *destination = launch_incoming(vms, "b");
+    g_autoptr(GError) failure = NULL;
+
+    begin_migration(source, destination, NULL);
+    switch_over(source, destination);
+    assert_false(vm_migration_cancel(source, &failure)); /* too late */
+    vms_end(destination);
+    vms_check(vm_resume(source, &error));
+    assert_int_equal(vm_state(source), VM_RUNNING);
+
+    destination = launch_incoming(vms, "b");
+    begin_migration(source, destination, NULL);
+    switch_over(source, destination);
+    vms_check(vm_resume(destination, &error));
+    assert_int_equal(vm_state(destination), VM_RUNNING);
+    assert_int_equal(vm_state(source), VM_MIGRATED);
+    vms_end(source);
+    vms_end(destination);
+    assert_string_equal(vms->heard->str, "");
+}
+
+static void test_incoming_does_not_run(void **state)
+{
+    struct vms *vms = *state;
+    Vm *vm = launch_incoming(vms, "b");
+    g_autoptr(GError) error = NULL;
+
+    assert_false(vm_resume(vm, &error));
+    assert_int_equal(vm_state(vm), VM_INCOMING);
+    g_clear_error(&error);
+    assert_null(vm_migration_listen(vm, "localhost", FALSE, NULL, &error));
+    assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_USAGE));
+    vms_end(vm);
+}
+
+static void test_nobody_listens(void **state)
+{
+    struct vms *vms = *state;
+    Vm *vm = launch_running(vms, "a");
+    const VmMigrationOptions options = {.bandwidth = 1u << 30};
+    g_autoptr(GError) error = NULL;
+
+    assert_false(vm_migration_start(vm, "127.0.0.1:1", &options, &error));
+    assert_non_null(strstr(error->message, "Connection refused"));
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+    vms_end(vm);
+}
+
+static void write_key(const char *dir, const char *key)
+{
+    g_autofree char *path = g_build_filename(dir, "keys.psk", NULL);
+    g_autofree char *line = g_strdup_printf("dmore:%s\n", key);
+
+    assert_true(g_file_set_contents(path, line, -1, NULL));
+}
+
+static void test_key(void **state)
+{
+    struct vms *vms = *state;
+    Vm *source = launch_running(vms, "a");
+    Vm *destination = launch_incoming(vms, "b");
+
+    write_key(vms->dir, "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+    begin_migration(source, destination, vms->dir);
+    vms_check(vm_migration_cancel(source, &error));
+    vms_end(destination);
+
+    destination = launch_incoming(vms, "b");
+    begin_migration(source, destination, vms->dir);
+    switch_over(source, destination);
+    vms_end(source);
+    vms_end(destination);
+}
+
+static void test_wrong_key(void **state)
+{
+    struct vms *vms = *state;
+    Vm *source = launch_running(vms, "a");
+    Vm *destination = launch_incoming(vms, "b");
+    g_autofree char *other_dir = g_dir_make_tmp("dmore-key-XXXXXX", NULL);
+    const VmMigrationOptions options = {.bandwidth = 1u << 30, .key_dir = other_dir};
+    const VmMigrationOptions none = {.bandwidth = 1u << 30};
+    g_autofree char *address = NULL;
+    g_autoptr(GError) failure = NULL;
+
+    write_key(vms->dir, "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+    vms_check(address = vm_migration_listen(destination, "::1", FALSE, vms->dir, &error));
+    assert_true(g_str_has_prefix(address, "[::1]:"));
+    write_key(other_dir, "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+    assert_false(vm_migration_start(source, address, &options, &failure));
+    assert_int_equal(vm_state(source), VM_RUNNING);
+    assert_int_equal(vm_state(destination), VM_INCOMING);
+    g_clear_error(&failure);
+
+    /* The next one is without a key: nothing of this one is left over. */
+    vms_end(destination);
+    destination = launch_incoming(vms, "b");
+    g_free(address);
+    vms_check(address = vm_migration_listen(destination, "127.0.0.1", FALSE, NULL, &error));
+    vms_check(vm_migration_start(source, address, &none, &error));
+    switch_over(source, destination);
+    vms_end(source);
+    vms_end(destination);
+
+    g_autofree char *other_key = g_build_filename(other_dir, "keys.psk", NULL);
+
+    g_unlink(other_key);
+    g_rmdir(other_dir);
+}
+
+static void test_adopt(void **state)
+{
+    struct vms *vms = *state;
+    Vm *vm = launch_running(vms, "a");
+    g_autofree char *monitor = vms_path(vms, "a", "monitor");
+    g_autofree char *log = vms_path(vms, "a", "log");
+    g_autoptr(GError) failure = NULL;
+    GPid pid = vm_pid(vm);
+
+    vm_free(vm);
+    assert_null(vm_adopt("a", getpid(), monitor, log, &vms->events, vms, &failure));
+    assert_true(g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_NOT_FOUND));
+    vms_check(vm = vm_adopt("a", pid, monitor, log, &vms->events, vms, &error));
+    assert_int_equal(vm_pid(vm), pid);
+    assert_int_equal(vm_state(vm), VM_RUNNING);
+    assert_string_equal(vms->heard->str, "");
+    kill(pid, SIGKILL);
+    vms_await_heard(vms, "a:gone ");
+    vms_end(vm);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_bad_arguments, vms_setup, vms_teardown),
+        cmocka_unit_test_setup_teardown(test_no_program, vms_setup, vms_teardown),
+        cmocka_unit_test_setup_teardown(test_every_device, vms_setup, vms_teardown),
+        cmocka_unit_test_setup_teardown(test_pause_and_resume, vms_setup, vms_teardown),
+        cmocka_unit_test_setup_teardown(test_unasked_changes, vms_setup, vms_teardown),
+        cmocka_unit_test_setup_teardown(test_hold_and_cancel, vms_setup, vms_teardown),
+        cmocka_unit_test_setup_teardown(test_roll_back, vms_setup, vms_teardown),
+        cmocka_unit_test_setup_teardown(test_incoming_does_not_run, vms_setup, vms_teardown),
+        cmocka_unit_test_setup_teardown(test_nobody_listens, vms_setup, vms_teardown),
+        cmocka_unit_test_setup_teardown(test_key, vms_setup, vms_teardown),
+        cmocka_unit_test_setup_teardown(test_wrong_key, vms_setup, vms_teardown),
+        cmocka_unit_test_setup_teardown(test_adopt, vms_setup, vms_teardown),
+    };
+
+    return cmocka_run_group_tests_name("vm", tests, NULL, NULL);
+}
