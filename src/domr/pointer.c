@@ -140,7 +140,6 @@ void pointer_move(struct pointer *pointer, const struct pointer_state *state)
     struct pointer_state *before = &pointer->sent;
     struct pointer_state *last;
 
-    pointer->moved = true;
     if (pointer->waiting > 0) {
         last = waiting_at(pointer, pointer->waiting - 1);
         if (pointer->waiting > 1)
@@ -164,6 +163,7 @@ static void send_state(struct pointer *pointer)
 
     pointer_report(&pointer->sent, report);
     hid_device_report(&pointer->hid, report);
+    pointer->told = true;
     pointer->sent.wheel = pointer->sent.pan = 0; /* these are told once */
 }
 
@@ -175,7 +175,7 @@ static bool send_one(struct pointer *pointer, uint64_t now, uint64_t *again)
         return false; /* a kick will tell */
     if (pointer->tell_state) {
         pointer->tell_state = false;
-        if (pointer->moved)
+        if (pointer->told)
             send_state(pointer);
         return true;
     }

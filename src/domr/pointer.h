@@ -38,7 +38,7 @@ struct pointer {
     struct pacer pacer;
     struct pointer_state sent;
     bool tell_state; /* the guest has begun to listen */
-    bool moved;      /* there has been a position to tell */
+    bool told;       /* the guest has been told a position at all */
 
     bool full;   /* the queue is or was full and this has been logged */
     size_t head; /* of the queue: the next to be sent */
