@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * probe_test.c - what this host's QEMU can do, and what is said of one that cannot
+ *
+ * A QEMU that is too old or lacks a module is a script here, which answers as such a one would.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <glib/gstdio.h>
+
+#include "base/error.h"
+#include "qemu/probe.h"
+
+static void test_real(void **state)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Probe) probe = probe_qemu(NULL, &error);
+
+    if (probe == NULL)
+        fail_msg("%s", error->message);
+    assert_true(g_path_is_absolute(probe->binary));
+    assert_true(probe->major >= 10);
+    assert_int_equal(atoi(probe->version), probe->major);
+    assert_string_equal(probe_accelerator(probe), probe->kvm ? "kvm" : "tcg");
+    if (probe->kvm)
+        assert_null(probe->accelerator_note);
+    else if (g_file_test("/dev/kvm", G_FILE_TEST_EXISTS))
+        assert_non_null(strstr(probe->accelerator_note, "/dev/kvm"));
+    else
+        assert_null(probe->accelerator_note);
+}
+
+/* probe_script() - probe a shell script; the error's message, free with g_free() */
+static char *probe_script(const char *commands)
+{
+    g_autofree char *dir = g_dir_make_tmp("dmore-probe-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "qemu", NULL);
+    g_autofree char *text = g_strdup_printf("#!/bin/sh\n%s\n", commands);
+    g_autoptr(GError) error = NULL;
+
+    assert_true(g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_NONE, 0700, NULL));
+    assert_null(probe_qemu(path, &error));
+    assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_HOST));
+    g_unlink(path);
+    g_rmdir(dir);
+    return g_strdup(error->message);
+}
+
+#define GREETING(major)                                                                            \
+    "echo '{\"QMP\": {\"version\": {\"qemu\": {\"major\": " #major                                 \
+    ", \"minor\": 2, \"micro\": 1}}}}'\n"
+#define TYPES(names) "echo '{\"return\": [" names "], \"id\": \"types\"}'\n"
+#define TYPE(name) "{\"name\": \"" name "\"}"
+
+static void test_none(void **state)
+{
+    g_autoptr(GError) error = NULL;
+
+    assert_null(probe_qemu("qemu-system-nonexistent", &error));
+    assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_HOST));
+    assert_non_null(strstr(error->message, "qemu-system-x86"));
+}
+
+static void test_too_old(void **state)
+{
+    g_autofree char *message = probe_script(GREETING(7) TYPES(""));
+
+    assert_non_null(strstr(message, "7.2.1"));
+    assert_non_null(strstr(message, "10.0"));
+    assert_non_null(strstr(message, "bookworm-backports"));
+}
+
+static void test_missing(void **state)
+{
+    g_autofree char *message = probe_script(GREETING(10) TYPES(
+        TYPE("qemu-xhci") "," TYPE("VGA") "," TYPE("nvdimm") "," TYPE("virtio-serial-pci") "," TYPE("virtserialport") "," TYPE("virtio-rng-pci") "," TYPE(
+            "virtio-net-pci") "," TYPE("virtio-blk-pci") "," TYPE("virtio-scsi-pci") "," TYPE("tls-"
+                                                                                              "cred"
+                                                                                              "s-"
+                                                                                              "psk") "," TYPE("virtio-vga")));
+
+    assert_non_null(strstr(message, "has no usb-redir, dbus-display:"));
+    assert_non_null(strstr(message, "packages qemu-system-common qemu-system-modules-opengl"));
+    assert_null(strstr(message, "qemu-system-x86 "));
+}
+
+static void test_strange(void **state)
+{
+    g_autofree char *silent = probe_script("exit 0");
+    g_autofree char *failing = probe_script("echo no disk >&2; exit 1");
+    g_autofree char *babbling = probe_script("echo '{]'; echo '[]'; echo '{\"QMP\": 1}'");
+
+    assert_non_null(strstr(silent, "does not answer"));
+    assert_non_null(strstr(failing, "no disk"));
+    assert_non_null(strstr(babbling, "does not answer"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_real),    cmocka_unit_test(test_none),
+        cmocka_unit_test(test_too_old), cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_strange),
+    };
+
+    return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
+}
