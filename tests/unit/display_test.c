@@ -26,8 +26,8 @@ struct screen {
 static void copy(struct screen *screen, DisplayRect rect, const guint8 *pixels, gsize stride)
 {
     for (int y = 0; y < rect.height; y++)
-        memcpy(screen->pixels + (rect.y + y) * screen->width + rect.x, pixels + (gsize)y * stride,
-               (gsize)rect.width * sizeof(guint32));
+        memcpy(screen->pixels + (gsize)(rect.y + y) * (gsize)screen->width + rect.x,
+               pixels + (gsize)y * stride, (gsize)rect.width * sizeof(guint32));
 }
 
 static void on_picture(int width, int height, const guint8 *pixels, gsize stride, gpointer data)

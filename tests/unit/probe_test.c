@@ -23,8 +23,10 @@ static void test_real(void **state)
     g_autoptr(GError) error = NULL;
     g_autoptr(Probe) probe = probe_qemu(NULL, &error);
 
-    if (probe == NULL)
+    if (probe == NULL) {
         fail_msg("%s", error->message);
+        return;
+    }
     assert_true(g_path_is_absolute(probe->binary));
     assert_true(probe->major >= 10);
     assert_int_equal(atoi(probe->version), probe->major);
@@ -80,11 +82,14 @@ static void test_too_old(void **state)
 static void test_missing(void **state)
 {
     g_autofree char *message = probe_script(GREETING(10) TYPES(
-        TYPE("qemu-xhci") "," TYPE("VGA") "," TYPE("nvdimm") "," TYPE("virtio-serial-pci") "," TYPE("virtserialport") "," TYPE("virtio-rng-pci") "," TYPE(
-            "virtio-net-pci") "," TYPE("virtio-blk-pci") "," TYPE("virtio-scsi-pci") "," TYPE("tls-"
-                                                                                              "cred"
-                                                                                              "s-"
-                                                                                              "psk") "," TYPE("virtio-vga")));
+        TYPE("qemu-xhci") "," TYPE("VGA") "," TYPE("nvdimm") "," TYPE("virtio-serial-pci") "," TYPE("virtserialport") "," TYPE(
+            "virtio-rng-pci") "," TYPE("virtio-net-pci") "," TYPE("virtio-blk-pci") "," TYPE("virti"
+                                                                                             "o-"
+                                                                                             "scsi-"
+                                                                                             "pci") "," TYPE("tls-"
+                                                                                                             "cred"
+                                                                                                             "s-"
+                                                                                                             "psk") "," TYPE("virtio-vga")));
 
     assert_non_null(strstr(message, "has no usb-redir, dbus-display:"));
     assert_non_null(strstr(message, "packages qemu-system-common qemu-system-modules-opengl"));

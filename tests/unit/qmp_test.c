@@ -19,9 +19,9 @@
 #include "base/json.h"
 #include "qemu/qmp.h"
 
-#define GREETING                                                                                   \
-    "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 2, \"minor\": 0, \"major\": 10}, "             \
-    "\"package\": \"\"}, \"capabilities\": []}}\n"
+static const char greeting[] =
+    "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 2, \"minor\": 0, \"major\": 10}, "
+    "\"package\": \"\"}, \"capabilities\": []}}\n";
 
 struct talk {
     Qmp *qmp;
@@ -133,7 +133,7 @@ static void await_condition(struct talk *talk, AwaitCondition condition)
 /* begin() - the peer behaves as QEMU does at first; the next command has the number 2 */
 static void begin(struct talk *talk)
 {
-    say(talk, GREETING);
+    say(talk, greeting);
     hear(talk, "{\"execute\":\"qmp_capabilities\"}");
     assert_false(qmp_ready(talk->qmp));
     say(talk, "{\"return\": {}, \"id\": 1}\n");
@@ -248,7 +248,7 @@ static void test_broken_protocol(void **state)
         "{\"return\": {}, \"id\": 2}\n",       /* nothing was asked */
         "{\"return\": {}}\n",                  /* no number */
         "{\"QMP\": {}}\n",                     /* a greeting without a version */
-        GREETING,                              /* a second one */
+        greeting,                              /* a second one */
         "no JSON\n",                           /* */
         "{\"event\": {}, \"QMP\": \"text\"}\n" /* members of wrong types */
     };
