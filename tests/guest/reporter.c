@@ -14,7 +14,8 @@
  *	R CODE VALUE		evdev relative axis: the wheel
  *	A CODE VALUE		evdev absolute axis: the pointer
  *	L CODE VALUE		evdev LED
- *	D DEVICE		the kernel has dropped events of this device
+ *	D DEVICE		the kernel has dropped events: this program was too slow
+ *	H CODE...		keys and buttons that are down, in answer to "held"
  *	+ DEVICE NAME		an input device has come
  *	- DEVICE		an input device has gone
  *	C MONOTONIC REALTIME	every 100 ms: the guest's clocks in ms
@@ -51,6 +52,8 @@
 #define INPUT_DIR "/dev/input"
 #define MAX_DEVICES 32
 #define CLOCK_MS 100
+#define REPEAT_DELAY_MS 3000
+#define REPEAT_PERIOD_MS 100
 #define JUMP_MS 2000 /* a busy host lets a guest wait for a second */
 
 enum source {
@@ -156,6 +159,18 @@ static void kernel_readable(int fd)
         report("G %s", text + 1);
 }
 
+/* Set a device up: without raw scan codes the kernel's small buffer holds more keys; and a key is
+ * repeated when it is held for long, not when a slow host lets its release wait. */
+static void device_prepare(int fd)
+{
+    unsigned int repeat[2] = {REPEAT_DELAY_MS, REPEAT_PERIOD_MS};
+    const uint8_t none[16] = {0};
+    struct input_mask mask = {
+        .type = EV_MSC, .codes_size = sizeof(none), .codes_ptr = (uintptr_t)none};
+    ioctl(fd, EVIOCSMASK, &mask);
+    ioctl(fd, EVIOCSREP, repeat); /* fails for pointers, which repeat nothing */
+}
+
 /* Devices keep the place of their number: /dev/input/event7 is the seventh. */
 static void device_open(int number)
 {
@@ -168,6 +183,7 @@ static void device_open(int number)
     device->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (device->fd < 0)
         return; /* it has gone again; inotify tells when it comes back */
+    device_prepare(device->fd);
     ioctl(device->fd, EVIOCGNAME(sizeof(title) - 1), title);
     report("+ event%d %s", number, title);
 }
@@ -309,6 +325,25 @@ static const char *command_reading(char *arguments)
     return NULL;
 }
 
+/* which keys and buttons are down, as the kernel knows it */
+static const char *command_held(char *arguments)
+{
+    char line[512] = "";
+    size_t length = 0;
+    for (int n = 0; n < MAX_DEVICES; n++) {
+        uint8_t down[KEY_MAX / 8 + 1] = {0};
+        if (polled[SOURCES + n].fd < 0)
+            continue;
+        ioctl(polled[SOURCES + n].fd, EVIOCGKEY(sizeof(down)), down);
+        for (int code = 0; code < KEY_MAX && length < sizeof(line) - 8; code++) {
+            if (down[code / 8] >> (code % 8) & 1)
+                length += (size_t)snprintf(line + length, sizeof(line) - length, " %d", code);
+        }
+    }
+    report("H%s", line);
+    return NULL;
+}
+
 static const struct {
     const char *name;
     command_function function;
@@ -317,6 +352,7 @@ static const struct {
     {"print", command_print}, {"clear", command_clear}, {"reading", command_reading},
     {"mode", draw_mode},      {"paint", draw_paint},    {"dirty", load_dirty},
     {"disk", load_disk},      {"net", load_net},        {"run", load_run},
+    {"held", command_held},
 };
 
 static void command(char *line)

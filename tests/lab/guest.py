@@ -2,6 +2,7 @@
 """What the test guest reports (tests/guest/reporter.c has the format of the lines)."""
 
 import collections
+import os
 import socket
 import struct
 import threading
@@ -43,7 +44,9 @@ class Guest:
         ]
 
     def close(self):
+        self._listener.shutdown(socket.SHUT_RDWR)  # wakes whoever accepts
         self._listener.close()
+        os.unlink(self.path)
         for connection in self._sockets:
             connection.close()
 
@@ -156,18 +159,38 @@ class Guest:
                 for kind, code, value in (line.text.split() for line in self.lines("KRAL", since))]
 
     def held_keys(self):
-        """Codes of keys and buttons that the guest believes are down."""
-        held = {}
-        for kind, code, value in self.inputs():
-            if kind == "K":
-                held[code] = value
-        return sorted(code for code, value in held.items() if value)
+        """Codes of keys and buttons that are down, as the guest's kernel knows it."""
+        mark = self.command("held")
+        answer = self.await_line("H", since=mark)
+        return sorted(int(code) for code in answer.text.split()[1:])
+
+    def await_held(self, codes, timeout=10):
+        """Until just these keys and buttons are down."""
+        deadline = time.monotonic() + timeout
+        while (held := self.held_keys()) != sorted(codes):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"down in the guest are {held}, not {sorted(codes)}")
+
+    def longest_hold_ms(self, since=0):
+        """The longest time between a key's press and its release, as they arrived in the guest."""
+        pressed, longest = {}, 0.0
+        for line in self.lines("K", since):
+            _, code, value = line.text.split()
+            if value == "1":
+                pressed[code] = line.t
+            elif value == "0" and code in pressed:
+                longest = max(longest, (line.t - pressed.pop(code)) * 1000)
+        return longest
+
+    def repeats(self, since=0):
+        """How often the guest's kernel has repeated a key that it believed to be held."""
+        return sum(1 for kind, _, value in self.inputs(since) if (kind, value) == ("K", 2))
 
     def troubles(self, since=0):
-        """Reports that must not come: dropped events, devices that went, jumps of the clock, and what
-        the kernel says about a USB disconnect or reset."""
+        """Reports that must not come: devices that went, jumps of the clock, and what the kernel says
+        about a USB disconnect or reset."""
         return [line.text for line in self.journal.since(since)
-                if line.text.startswith(("D ", "- ", "J "))
+                if line.text.startswith(("- ", "J "))
                 or (line.text.startswith("G ") and ("disconnect" in line.text or "reset" in line.text))]
 
 

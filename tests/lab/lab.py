@@ -213,9 +213,14 @@ class Lab:
             run("ip", "-n", host, "link", "set", "up0", "master", "br0")
 
     def _plug(self, namespace, interface):
-        """A cable from an interface to the switch."""
+        """A cable from an interface to the switch.
+
+        A bridge takes the lowest address of its ports. Network cards have lower ones than the ports
+        of VMs; a random one might not, and the host's own address would change when a VM comes.
+        """
         port = f"port-{namespace[-1]}"
-        run("ip", "-n", namespace, "link", "add", interface, "type", "veth",
+        address = f"02:00:00:00:00:{ord(namespace[-1]):02x}"
+        run("ip", "-n", namespace, "link", "add", interface, "address", address, "type", "veth",
             "peer", "name", port, "netns", f"{self.name}-s")
         run("ip", "-n", namespace, "link", "set", interface, "up")
         run("ip", "-n", f"{self.name}-s", "link", "set", "dev", port, "master", "core", "up")

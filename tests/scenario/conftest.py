@@ -7,6 +7,8 @@ is followed by a look at what must never happen: a key that stays down, an input
 clock that jumps, a connection that ends.
 """
 
+import contextlib
+import difflib
 import pathlib
 import sys
 
@@ -41,13 +43,13 @@ class Bench:
 
     def reset(self):
         """Put the guest back to its beginning."""
-        for command in ("busy 0", "dirty 0", "reading on", "clear"):
+        for command in ("busy 0", "cycle 0", "dirty 0", "reading on", "mode console", "clear"):
             self.guest.command(command)
 
     def is_well(self):
         """Whether the pair can be used by the next story."""
         try:
-            return self.pair.status()["state"] == "running" and not self.guest.held_keys()
+            return self.pair.status()["state"] == "running" and self.guest.held_keys() == []
         except Exception:  # whatever is wrong with it, it is not well
             return False
 
@@ -69,6 +71,14 @@ class Bench:
         self.guest.close()
 
 
+def explain(typed, expected, repeats):
+    """Where two texts part, for a failed comparison."""
+    matcher = difflib.SequenceMatcher(None, expected, typed, autojunk=False)
+    parts = [f"at {i1}: {expected[i1:i2]} became {typed[j1:j2]}"
+             for kind, i1, i2, j1, j2 in matcher.get_opcodes() if kind != "equal"]
+    return f"{'; '.join(parts[:5])}; the guest has repeated held keys {repeats} times"
+
+
 class Console:
     """A client at a bench's console, watched from its connection to the end of the story."""
 
@@ -85,12 +95,22 @@ class Console:
     def await_typed(self, count, timeout=30):
         return self.guest.await_typed(count, timeout, self.mark)
 
+    def check_typed(self, text, timeout=30):
+        """The guest has read that text and nothing else: Enter is a carriage return."""
+        expected = text.replace("\n", "\r").encode()
+        try:
+            self.await_typed(len(expected), timeout)
+        finally:
+            typed = self.typed()
+            assert typed == expected, explain(typed, expected, self.guest.repeats(self.mark))
+
     def check(self, clients=1):
         """What has to be true at the end of each story."""
         assert not self.client.disconnected()
-        assert self.guest.held_keys() == []
+        self.guest.await_held([])
         assert self.guest.troubles(self.mark) == []
-        connections = self.capture.stop()
+        # Connections of earlier stories may still be ending.
+        connections = [connection for connection in self.capture.stop() if connection.opened]
         assert len(connections) == clients
         for connection in connections:
             assert connection.unbroken, f"FIN {connection.fins}, RST {connection.resets}"
@@ -98,6 +118,17 @@ class Console:
     def close(self):
         self.client.close()
         self.capture.stop()
+
+
+@contextlib.contextmanager
+def at_console(bench, *options, clients=1):
+    """Somebody at the console of a bench; all is checked when the story has gone well."""
+    console = Console(bench, *options)
+    try:
+        yield console
+        console.check(clients)
+    finally:
+        console.close()
 
 
 @pytest.fixture(scope="session")
@@ -132,8 +163,6 @@ def bench(lab, benches):
 
 @pytest.fixture
 def console(bench):
-    """Somebody at the console of the common pair; checked when the story is over."""
-    console = Console(bench)
-    yield console
-    console.check()
-    console.client.close()
+    """Somebody at the console of the common pair."""
+    with at_console(bench) as console:
+        yield console

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import Bench, Console
+from conftest import Bench, at_console
 from lab import CommandFailed
 from lab.typist import Typist
 
@@ -27,18 +27,14 @@ def held(lab):
 
 @pytest.fixture
 def console(held):
-    console = Console(held)
-    yield console
     held.hold.unlink(missing_ok=True)
-    console.check()
-    console.client.close()
+    with at_console(held) as console:
+        yield console
 
 
 def check_back_on_source(held, console, typist):
     """Nothing was lost, nothing is on the other host, and the pair can move afterwards."""
-    text = typist.stop()
-    console.await_typed(len(text))
-    assert console.typed() == typist.expected()
+    console.check_typed(typist.stop())
     status = held.pair.status()
     assert status["state"] == "running"
     assert list(held.lab.other(held.pair.host).run_dir.glob("held/*.qmp")) == []

@@ -18,9 +18,7 @@ def test_memory_is_dirtied_fast(bench, console):
     typist.start()
     console.await_typed(30)
     console.pair.migrate()
-    text = typist.stop()
-    console.await_typed(len(text))
-    assert console.typed() == typist.expected()
+    console.check_typed(typist.stop())
     bench.check_screen(console.client)
 
 

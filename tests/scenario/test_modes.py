@@ -4,7 +4,7 @@ a move, on both kinds of display: one whose memory is shared, one that sends its
 
 import pytest
 
-from conftest import Bench, Console
+from conftest import Bench, at_console
 
 CASES = {"virtio-vga": "virtio-gpu", "std": "bochs"}
 
@@ -19,10 +19,8 @@ def graphic(lab, request):
 
 @pytest.fixture
 def console(graphic):
-    console = Console(graphic)
-    yield console
-    console.check()
-    console.client.close()
+    with at_console(graphic) as console:
+        yield console
 
 
 def size(picture):

@@ -11,9 +11,7 @@ def test_three_moves_in_a_row(bench, console):
     for _ in range(3):
         console.pair.migrate()
         hosts.append(console.pair.host.name)
-    text = typist.stop()
-    console.await_typed(len(text))
-    assert console.typed() == typist.expected()
+    console.check_typed(typist.stop())
     bench.check_screen(console.client)
     assert hosts[0] == hosts[2] != hosts[1] == hosts[3]
 

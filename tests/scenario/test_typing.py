@@ -14,9 +14,7 @@ def test_typing_across_a_move_and_back(console, rate):
         console.await_typed(len(typist.text) + rate)
         console.pair.migrate()
     console.await_typed(len(console.typed()) + rate)
-    text = typist.stop()
-    console.await_typed(len(text))
-    assert console.typed() == typist.expected()
+    console.check_typed(typist.stop())
 
 
 def test_a_guest_that_does_not_read_loses_nothing(console):
@@ -27,8 +25,7 @@ def test_a_guest_that_does_not_read_loses_nothing(console):
     console.pair.migrate()
     pending.wait()
     console.guest.command("reading on")
-    console.await_typed(len(text))
-    assert console.typed() == text.encode()
+    console.check_typed(text)
 
 
 def test_pasted_text_is_paced_not_dropped(console):
@@ -38,5 +35,4 @@ def test_pasted_text_is_paced_not_dropped(console):
     console.await_typed(100)
     console.pair.migrate()
     pending.wait()
-    console.await_typed(len(text), 90)
-    assert console.typed() == text.encode()
+    console.check_typed(text, 90)
