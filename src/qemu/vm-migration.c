@@ -9,7 +9,8 @@
  * the destination to acknowledge that it is ready, and a destination without the capability never
  * does. There is no race in it: however small the remainder gets, the guest runs on. QEMU drops the
  * condition once the VM is stopped, so vm_pause() is the one thing that brings the migration on,
- * within milliseconds, to pre-switchover (pause-before-switchover), where it waits again.
+ * within milliseconds, to pre-switchover (pause-before-switchover), where it waits again. A guest
+ * that sleeps (ACPI S3) counts as stopped, too: its migration is not held before pre-switchover.
  *
  * While it is held it looks for dirty pages as fast as it can; a low bandwidth makes it idle.
  *

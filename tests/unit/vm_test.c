@@ -254,6 +254,14 @@ static void test_key(void **state)
     begin_migration(source, destination, vms->dir);
     switch_over(source, destination);
     vms_end(source);
+    vms_check(vm_resume(destination, &error));
+
+    /* And back: what was the destination is the source now. */
+    source = launch_incoming(vms, "a");
+    begin_migration(destination, source, vms->dir);
+    switch_over(destination, source);
+    vms_check(vm_resume(source, &error));
+    vms_end(source);
     vms_end(destination);
 }
 
