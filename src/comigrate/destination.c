@@ -17,7 +17,8 @@
 #include "comigrate/handover.h"
 #include "comigrate/offer.h"
 #include "comigrate/phases.h"
-#include "region/screen.h"
+#include "pair/frames.h"
+#include "pair/screen-copy.h"
 
 #define SOURCE_MS 60000  /* for what the source does at once */
 #define PRE_COPY_MS (-1) /* as long as it takes; a lost link ends the wait */
@@ -29,6 +30,7 @@ typedef struct {
     Link *link;
     Pair *pair;
     gboolean appeared;
+    struct screen_geometry picture; /* the size of the picture that came ahead, or 0x0 */
 } Run;
 
 static LinkMessage *await_message(Run *run, const char *message, int timeout_ms, GError **error)
@@ -78,9 +80,17 @@ static gboolean run_prepare(Run *run, GError **error)
     return link_send(run->link, "prepared", prepared, NULL, error);
 }
 
+static gboolean run_converged(Run *run, GError **error)
+{
+    g_autoptr(LinkMessage) picture = await_message(run, "picture", PRE_COPY_MS, error);
+
+    return picture &&
+           screen_copy_install(&run->pair->region->region, picture->bytes, &run->picture, error);
+}
+
 static gboolean run_handover(Run *run, GError **error)
 {
-    g_autoptr(LinkMessage) handover = await_message(run, "handover", PRE_COPY_MS, error);
+    g_autoptr(LinkMessage) handover = await_message(run, "handover", SOURCE_MS, error);
 
     return handover &&
            handover_restore(&run->pair->region->region, run->pair->relay, handover->bytes, error) &&
@@ -98,7 +108,17 @@ static gboolean run_complete(Run *run, GError **error)
            answer(run, "loaded", error);
 }
 
-/* Await the user VM's first picture here, so that Domain R does not show an empty one. */
+/* Whether the region holds the picture that Domain R had when it stopped. */
+static gboolean has_picture(const Run *run)
+{
+    uint32_t sequence;
+    struct screen_geometry now = screen_geometry(&run->pair->region->region, &sequence);
+
+    return run->picture.width == now.width && run->picture.height == now.height;
+}
+
+/* Without a picture that came ahead - it was too large, or the screen has changed its size since -
+ * Domain R would show an empty one: await the user VM's first one here, and show all of it. */
 static void await_first_picture(Pair *pair)
 {
     g_autoptr(GError) late = NULL;
@@ -106,24 +126,25 @@ static void await_first_picture(Pair *pair)
     if (!await(screen_feed_complete, pair->feed, FIRST_PICTURE_MS, NULL, "the first picture",
                &late))
         g_info("the user VM's picture is not complete yet: %s", late->message);
+    screen_damage(&pair->region->region,
+                  (struct screen_rect){.width = SCREEN_MAX_WIDTH, .height = SCREEN_MAX_HEIGHT});
 }
 
-static gboolean resume(Pair *pair, gint64 committed_us, JsonObject *running, GError **error)
+static gboolean resume(Run *run, gint64 committed_us, JsonObject *running, GError **error)
 {
+    Pair *pair = run->pair;
+
     screen_feed_open(pair->feed);
     if (!vm_resume(pair->user_vm, error))
         return FALSE;
     json_object_set_int_member(running, "user_vm_us", g_get_monotonic_time() - committed_us);
 
-    await_first_picture(pair);
+    if (!has_picture(run))
+        await_first_picture(pair);
     relay_thaw(pair->relay);
     if (!vm_resume(pair->domain_r, error))
         return FALSE;
     json_object_set_int_member(running, "domain_r_us", g_get_monotonic_time() - committed_us);
-
-    /* What Domain R had shown before it stopped may be older than what it finds now. */
-    screen_damage(&pair->region->region,
-                  (struct screen_rect){.width = SCREEN_MAX_WIDTH, .height = SCREEN_MAX_HEIGHT});
     kick_send(pair->kick);
     return TRUE;
 }
@@ -147,7 +168,7 @@ static gboolean run_commit(Run *run, GError **error)
     gint64 committed_us = g_get_monotonic_time();
     JsonObject *running = json_object_new();
     g_autoptr(GError) failure = NULL;
-    if (!resume(pair, committed_us, running, &failure))
+    if (!resume(run, committed_us, running, &failure))
         g_critical("the pair is committed to this host but does not run: %s", failure->message);
     pair->state = PAIR_RUNNING;
     pair->migrations++;
@@ -161,16 +182,28 @@ static gboolean run_commit(Run *run, GError **error)
     return TRUE;
 }
 
-/* The pair runs here whatever comes of this: the source only tells how it went. */
+/* Frames that have reached the VM's old place go to the VM here. */
+static gboolean receive_frames(Run *run, const char *message, const char *interface, GError **error)
+{
+    g_autoptr(LinkMessage) frames = link_receive(run->link, message, SOURCE_MS, NULL, error);
+
+    return frames && (!interface || g_bytes_get_size(frames->bytes) == 0 ||
+                      frames_deliver(interface, frames->bytes, error));
+}
+
+/* The pair runs here whatever comes of this: the source only tells what is left to be told. */
 static gboolean run_retire(Run *run, GError **error)
 {
     g_autoptr(GError) untold = NULL;
-    g_autoptr(LinkMessage) retire = link_receive(run->link, "retire", SOURCE_MS, NULL, &untold);
+    g_autoptr(LinkMessage) retire = NULL;
 
-    if (!retire)
-        g_message("the source did not say how the co-migration went: %s", untold->message);
-    else
+    if (receive_frames(run, "domain-r-frames", run->pair->domain_r_interface, &untold) &&
+        receive_frames(run, "user-vm-frames", run->pair->user_vm_interface, &untold))
+        retire = link_receive(run->link, "retire", SOURCE_MS, NULL, &untold);
+    if (retire)
         run->destination->arrived(retire->object, run->destination->data);
+    else
+        g_message("the source did not say how the co-migration went: %s", untold->message);
     return TRUE;
 }
 
@@ -178,8 +211,10 @@ static const struct {
     Phase phase;
     gboolean (*run)(Run *run, GError **error);
 } phases[] = {
-    {PHASE_OFFER, run_offer},       {PHASE_PREPARE, run_prepare}, {PHASE_HANDOVER, run_handover},
-    {PHASE_COMPLETE, run_complete}, {PHASE_COMMIT, run_commit},   {PHASE_RETIRE, run_retire},
+    {PHASE_OFFER, run_offer},         {PHASE_PREPARE, run_prepare},
+    {PHASE_CONVERGED, run_converged}, {PHASE_HANDOVER, run_handover},
+    {PHASE_COMPLETE, run_complete},   {PHASE_COMMIT, run_commit},
+    {PHASE_RETIRE, run_retire},
 };
 
 /* Whether only the source can know if the pair is to run here. */

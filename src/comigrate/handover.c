@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "pair/screen-copy.h"
 #include "region/carry.h"
 
 #define MAGIC "DMOREHND"
@@ -20,6 +21,7 @@ typedef struct {
 enum handover_record {
     HANDOVER_STREAM = RECORD_MANDATORY | 1, /* one for each stream (pair/relay.c) */
     HANDOVER_REGION = RECORD_MANDATORY | 2, /* the rest of the region (region/carry.h) */
+    HANDOVER_DAMAGE = RECORD_MANDATORY | 3, /* tiles that clients have not seen as they are */
 };
 
 static gboolean put_region(const struct region *region, struct record_writer *writer,
@@ -35,13 +37,40 @@ static gboolean put_region(const struct region *region, struct record_writer *wr
     return saved;
 }
 
-static gboolean put_records(const struct region *region, const Relay *relay,
-                            struct record_writer *writer, GError **error)
+static gboolean put_damage(const struct region *region, const struct screen_tiles *changed,
+                           struct record_writer *writer, GError **error)
 {
-    return relay_save(relay, HANDOVER_STREAM, writer, error) && put_region(region, writer, error);
+    g_autofree struct screen_tiles *tiles = g_memdup2(changed, sizeof(*changed));
+    uint32_t sequence;
+
+    screen_pending(region, tiles);
+    if (screen_copy_put_tiles(writer, HANDOVER_DAMAGE, screen_geometry(region, &sequence), tiles) ==
+        0)
+        return TRUE;
+    g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_FAILED, "no memory for the handover");
+    return FALSE;
 }
 
-GBytes *handover_save(const struct region *region, const Relay *relay, GError **error)
+static gboolean put_records(const struct region *region, const Relay *relay,
+                            const struct screen_tiles *changed, struct record_writer *writer,
+                            GError **error)
+{
+    return relay_save(relay, HANDOVER_STREAM, writer, error) && put_region(region, writer, error) &&
+           put_damage(region, changed, writer, error);
+}
+
+static gboolean restore_damage(const struct region *region, const struct record *record)
+{
+    g_autofree struct screen_tiles *tiles = g_new0(struct screen_tiles, 1);
+
+    if (screen_copy_get_tiles(record, tiles) < 0)
+        return FALSE;
+    screen_add_damage(region, tiles);
+    return TRUE;
+}
+
+GBytes *handover_save(const struct region *region, const Relay *relay,
+                      const struct screen_tiles *changed, GError **error)
 {
     HandoverHeader header = {
         .version = GUINT32_TO_LE(HANDOVER_VERSION),
@@ -49,7 +78,7 @@ GBytes *handover_save(const struct region *region, const Relay *relay, GError **
     };
     struct record_writer writer = {0};
 
-    if (!put_records(region, relay, &writer, error)) {
+    if (!put_records(region, relay, changed, &writer, error)) {
         free(writer.bytes);
         return NULL;
     }
@@ -76,6 +105,10 @@ static gboolean restore_record(const struct region *region, Relay *relay,
     case HANDOVER_REGION:
         if (carry_restore(region, record->data, record->length) < 0)
             return refuse(error, "what it says of the region makes no sense");
+        return TRUE;
+    case HANDOVER_DAMAGE:
+        if (!restore_damage(region, record))
+            return refuse(error, "what it says of the screen makes no sense");
         return TRUE;
     default:
         if (record->type & RECORD_MANDATORY)
@@ -108,16 +141,18 @@ gboolean handover_restore(const struct region *region, Relay *relay, GBytes *han
     struct record record;
     int streams = 0;
     int regions = 0;
+    int damages = 0;
     int ret;
     while ((ret = record_next(&reader, &record)) > 0) {
         if (!restore_record(region, relay, &record, error))
             return FALSE;
         streams += record.type == HANDOVER_STREAM;
         regions += record.type == HANDOVER_REGION;
+        damages += record.type == HANDOVER_DAMAGE;
     }
     if (ret < 0)
         return refuse(error, "it is cut or damaged");
-    if (streams != REGION_STREAMS || regions != 1)
+    if (streams != REGION_STREAMS || regions != 1 || damages != 1)
         return refuse(error, "something is missing from it");
     return TRUE;
 }

@@ -14,15 +14,18 @@
 
 #include <glib.h>
 #include "pair/relay.h"
-#include "region/region.h"
+#include "region/screen.h"
 
 #define HANDOVER_VERSION 1
 #define HANDOVER_COMPATIBLE 1
 
 /* handover_save() - @relay is frozen and Domain R stopped
+ * @changed: the tiles that have changed since the picture went ahead (pair/screen-copy.h)
+ *
  * Return: NULL with DMORE_ERROR_FAILED when Domain R has damaged a ring.
  */
-GBytes *handover_save(const struct region *region, const Relay *relay, GError **error);
+GBytes *handover_save(const struct region *region, const Relay *relay,
+                      const struct screen_tiles *changed, GError **error);
 
 /* handover_restore() - install a handover in a region and a relay that nothing has run on yet
  * Return: FALSE with DMORE_ERROR_PEER when it cannot be read; the pair must not run then.

@@ -22,6 +22,8 @@
 #include "comigrate/link.h"
 #include "comigrate/offer.h"
 #include "comigrate/valve.h"
+#include "pair/frames.h"
+#include "pair/screen-copy.h"
 
 #define ANSWER_MS 10000  /* for what the destination does at once */
 #define PREPARE_MS 60000 /* for starting two hypervisors */
@@ -40,10 +42,13 @@ typedef struct {
     Valve user_vm;
     Valve domain_r;
     Phase phase;
-    char *user_vm_address; /* where the destination's VMs listen for their state */
+    struct screen_tiles *changed; /* since the picture went ahead */
+    char *user_vm_address;        /* where the destination's VMs listen for their state */
     char *domain_r_address;
     gint64 begun_us;
-    gint64 told_us; /* when progress was last told */
+    gint64 told_us;             /* when progress was last told */
+    FrameWatch *user_vm_frames; /* from its stop on */
+    FrameWatch *domain_r_frames;
     gint64 domain_r_stopped_us;
     gint64 user_vm_stopped_us;
 } Source;
@@ -158,9 +163,19 @@ static gboolean run_pre_copy(Source *source, GError **error)
     return TRUE;
 }
 
+/* Let the picture go ahead; what changes of it from now on goes with the handover. */
+static gboolean send_picture(Source *source, GError **error)
+{
+    screen_feed_record(source->pair->feed, source->changed);
+    g_autoptr(GBytes) copy = screen_copy_make(&source->pair->region->region);
+
+    return link_send(source->link, "picture", json_object_new(), copy, error);
+}
+
 static gboolean run_converged(Source *source, GError **error)
 {
     if (!valve_open(&source->user_vm, error) || !valve_open(&source->domain_r, error) ||
+        !send_picture(source, error) ||
         !await_ms(VALVE_OPENING_MS, source->order->cancellable, error))
         return FALSE;
     do {
@@ -170,16 +185,22 @@ static gboolean run_converged(Source *source, GError **error)
     return TRUE;
 }
 
-static gboolean stop(Source *source, Vm *vm, gint64 *stopped_us, GError **error)
+/* Frames are only saved to shorten the pause: without them it goes on. */
+static FrameWatch *watch_frames(const char *interface)
 {
-    *stopped_us = g_get_monotonic_time();
-    return vm_pause(vm, error) && vm_migration_await(vm, VM_MIGRATION_SWITCHOVER, SWITCHOVER_MS,
-                                                     source->order->cancellable, error);
+    g_autoptr(GError) error = NULL;
+    FrameWatch *watch = interface ? frame_watch_new(interface, &error) : NULL;
+
+    if (error)
+        g_warning("frames that arrive during the switch-over are lost: %s", error->message);
+    return watch;
 }
 
 static gboolean run_stop_r(Source *source, GError **error)
 {
-    return stop(source, source->domain_r.vm, &source->domain_r_stopped_us, error);
+    source->domain_r_frames = watch_frames(source->pair->domain_r_interface);
+    source->domain_r_stopped_us = g_get_monotonic_time();
+    return vm_pause(source->domain_r.vm, error);
 }
 
 static gboolean run_quiesce(Source *source, GError **error)
@@ -198,7 +219,9 @@ static gboolean run_quiesce(Source *source, GError **error)
 
 static gboolean run_stop_u(Source *source, GError **error)
 {
-    if (!stop(source, source->user_vm.vm, &source->user_vm_stopped_us, error))
+    source->user_vm_frames = watch_frames(source->pair->user_vm_interface);
+    source->user_vm_stopped_us = g_get_monotonic_time();
+    if (!vm_pause(source->user_vm.vm, error))
         return FALSE;
     relay_freeze(source->pair->relay);
     return TRUE;
@@ -207,7 +230,8 @@ static gboolean run_stop_u(Source *source, GError **error)
 static gboolean run_handover(Source *source, GError **error)
 {
     Pair *pair = source->pair;
-    g_autoptr(GBytes) handover = handover_save(&pair->region->region, pair->relay, error);
+    g_autoptr(GBytes) handover =
+        handover_save(&pair->region->region, pair->relay, source->changed, error);
 
     if (!handover)
         return FALSE;
@@ -225,6 +249,10 @@ static gboolean run_complete(Source *source, GError **error)
     Vm *user_vm = source->user_vm.vm;
     Vm *domain_r = source->domain_r.vm;
 
+    /* What was left of both memories when they stopped has been on its way meanwhile. */
+    if (!vm_migration_await(domain_r, VM_MIGRATION_SWITCHOVER, SWITCHOVER_MS, cancellable, error) ||
+        !vm_migration_await(user_vm, VM_MIGRATION_SWITCHOVER, SWITCHOVER_MS, cancellable, error))
+        return FALSE;
     if (!vm_migration_continue(user_vm, error) || !vm_migration_continue(domain_r, error))
         return FALSE;
     if (!ask(source, "complete", "loaded", COMPLETE_MS, error))
@@ -278,18 +306,31 @@ static gboolean run_commit(Source *source, GError **error)
     return TRUE;
 }
 
+static gboolean send_frames(Source *source, const char *message, FrameWatch *watch, GError **error)
+{
+    g_autoptr(GBytes) frames = watch ? frame_watch_take(watch) : NULL;
+
+    return link_send(source->link, message, json_object_new(), frames, error);
+}
+
+static gboolean forward_frames(Source *source, GError **error)
+{
+    return send_frames(source, "domain-r-frames", source->domain_r_frames, error) &&
+           send_frames(source, "user-vm-frames", source->user_vm_frames, error);
+}
+
 static gboolean run_retire(Source *source, GError **error)
 {
     VmMigrationStatus status;
+    g_autoptr(GError) untold = NULL;
 
+    gboolean told = forward_frames(source, &untold);
     if (vm_migration_query(source->user_vm.vm, &status, NULL))
         source->report->user_vm_bytes = status.transferred;
     if (vm_migration_query(source->domain_r.vm, &status, NULL))
         source->report->domain_r_bytes = status.transferred;
     source->report->total_us = g_get_monotonic_time() - source->begun_us;
-
-    g_autoptr(GError) untold = NULL;
-    if (!link_send(source->link, "retire", report_to_json(source->report), NULL, &untold))
+    if (!told || !link_send(source->link, "retire", report_to_json(source->report), NULL, &untold))
         g_message("%s was not told how the co-migration went: %s", source->order->host,
                   untold->message);
     pair_end(source->pair);
@@ -337,14 +378,21 @@ static void undo_stop(Vm *vm)
         warn_undo("a VM could not be announced", error);
 }
 
+static void undo_converged(Source *source)
+{
+    screen_feed_record(source->pair->feed, NULL);
+}
+
 static void undo_stop_r(Source *source)
 {
+    g_clear_pointer(&source->domain_r_frames, frame_watch_free);
     undo_stop(source->domain_r.vm);
     kick_send(source->pair->kick);
 }
 
 static void undo_stop_u(Source *source)
 {
+    g_clear_pointer(&source->user_vm_frames, frame_watch_free);
     undo_stop(source->user_vm.vm);
     relay_thaw(source->pair->relay);
 }
@@ -356,7 +404,7 @@ static const struct {
     [PHASE_OFFER] = {run_offer, undo_offer},
     [PHASE_PREPARE] = {run_prepare, NULL},
     [PHASE_PRE_COPY] = {run_pre_copy, undo_pre_copy},
-    [PHASE_CONVERGED] = {run_converged, NULL},
+    [PHASE_CONVERGED] = {run_converged, undo_converged},
     [PHASE_STOP_R] = {run_stop_r, undo_stop_r},
     [PHASE_QUIESCE] = {run_quiesce, NULL},
     [PHASE_STOP_U] = {run_stop_u, undo_stop_u},
@@ -419,6 +467,7 @@ gboolean source_run(Pair *pair, const ComigrationOrder *order, ComigrationReport
         .domain_r = {.vm = pair->domain_r, .bandwidth = pair->host->bandwidth / 2},
         .begun_us = g_get_monotonic_time(),
     };
+    g_autofree struct screen_tiles *changed = g_new0(struct screen_tiles, 1);
 
     if (pair->state != PAIR_RUNNING) {
         g_set_error(error, DMORE_ERROR, DMORE_ERROR_BUSY, "%s cannot be migrated: it is %s",
@@ -426,10 +475,13 @@ gboolean source_run(Pair *pair, const ComigrationOrder *order, ComigrationReport
         return FALSE;
     }
     *report = (ComigrationReport){.host = g_strdup(order->host)};
+    source.changed = changed;
     pair->state = PAIR_MIGRATING;
     gboolean done = run_phases(&source, error);
     report->total_us = g_get_monotonic_time() - source.begun_us;
     g_clear_pointer(&source.link, link_free);
+    g_clear_pointer(&source.user_vm_frames, frame_watch_free);
+    g_clear_pointer(&source.domain_r_frames, frame_watch_free);
     g_free(source.user_vm_address);
     g_free(source.domain_r_address);
     return done;

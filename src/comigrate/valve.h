@@ -26,10 +26,11 @@
 
 #define VALVE_BUDGET_MIN_MS 20
 #define VALVE_BUDGET_MAX_MS 500
-#define VALVE_BUDGET_PART 100 /* the budget is this part of the time that the pre-copy has taken   \
-                               */
-#define VALVE_TRICKLE 65536   /* bytes a second */
-#define VALVE_OPENING_MS 120  /* until QEMU surely obeys a valve that was opened */
+#define VALVE_BUDGET_PART                                                                          \
+    100                      /* the budget is this part of the time that the pre-copy has taken    \
+                              */
+#define VALVE_TRICKLE 65536  /* bytes a second */
+#define VALVE_OPENING_MS 120 /* until QEMU surely obeys a valve that was opened */
 #define VALVE_LITTLE_MIN (1u << 20) /* bytes; below this nothing is gained by waiting */
 
 typedef struct {

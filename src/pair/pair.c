@@ -185,14 +185,14 @@ static gboolean open_taps(Pair *pair, GError **error)
     const PairConfig *config = pair->config;
 
     if (config->user_vm.bridge) {
-        pair->user_vm_tap =
-            tap_open(config->user_vm.bridge, "dmu", config->user_vm.mac, NULL, error);
+        pair->user_vm_tap = tap_open(config->user_vm.bridge, "dmu", config->user_vm.mac,
+                                     &pair->user_vm_interface, error);
         if (pair->user_vm_tap < 0)
             return FALSE;
     }
     if (config->domain_r.bridge) {
-        pair->domain_r_tap =
-            tap_open(config->domain_r.bridge, "dmr", config->domain_r.mac, NULL, error);
+        pair->domain_r_tap = tap_open(config->domain_r.bridge, "dmr", config->domain_r.mac,
+                                      &pair->domain_r_interface, error);
         if (pair->domain_r_tap < 0)
             return FALSE;
     }
@@ -380,6 +380,8 @@ static void release(Pair *pair)
     close_fd(&pair->user_vm_tap);
     close_fd(&pair->domain_r_tap);
     close_fd(&pair->claim);
+    g_clear_pointer(&pair->user_vm_interface, g_free);
+    g_clear_pointer(&pair->domain_r_interface, g_free);
 }
 
 void pair_end(Pair *pair)

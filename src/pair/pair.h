@@ -55,6 +55,8 @@ typedef struct {
     int claim; /* of the run directory; -1 when there is none, as with the two interfaces */
     int user_vm_tap;
     int domain_r_tap;
+    char *user_vm_interface; /* what the taps are called; NULL for a VM without a network */
+    char *domain_r_interface;
 
     Vm *user_vm;
     Vm *domain_r;

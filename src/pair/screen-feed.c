@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "pair/screen-feed.h"
 
-#include "region/screen.h"
-
 struct ScreenFeed {
     const struct region *region;
     Kick *kick;
     gboolean open;
     struct screen_geometry geometry; /* as we have set it; what the region says is not believed */
     gboolean complete;               /* every pixel has been written since the feed was opened */
+    struct screen_tiles *record;     /* NULL while nobody wants to know what changes */
     struct cursor_shape cursor;
     guint32 *cursor_pixels;
     /* The last size that did not fit, so that it is said once. */
@@ -50,10 +49,10 @@ static gboolean covers(struct screen_rect rect, struct screen_geometry geometry)
 static void write_rect(ScreenFeed *feed, struct screen_rect rect, const guint8 *pixels,
                        gsize stride)
 {
-    screen_write(feed->region, rect, pixels, stride);
+    if (screen_write(feed->region, rect, pixels, stride, feed->record))
+        changed(feed);
     if (covers(rect, feed->geometry))
         feed->complete = TRUE;
-    changed(feed);
 }
 
 static void refuse_picture(ScreenFeed *feed, int width, int height)
@@ -82,6 +81,7 @@ static void on_picture(int width, int height, const guint8 *pixels, gsize stride
     }
     if (feed->geometry.width != all.width || feed->geometry.height != all.height) {
         set_geometry(feed, all.width, all.height);
+        changed(feed);
         g_info("the user VM's screen is %dx%d", width, height);
     }
     feed->refused_width = 0;
@@ -176,6 +176,13 @@ void screen_feed_open(ScreenFeed *feed)
     feed->geometry = screen_geometry(feed->region, &sequence);
     if (feed->cursor.width)
         publish_cursor(feed);
+}
+
+void screen_feed_record(ScreenFeed *feed, struct screen_tiles *tiles)
+{
+    if (tiles)
+        *tiles = (struct screen_tiles){0};
+    feed->record = tiles;
 }
 
 gboolean screen_feed_complete(gpointer user)

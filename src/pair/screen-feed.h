@@ -4,15 +4,16 @@
  *
  * The one copy that D-MORE makes of a changed pixel: from the memory of the user VM's picture (or,
  * in plain form, from the message that brought it) into the region, where Domain R's encoder reads
- * it. A feed that is closed looks at what the display brings but leaves the region alone, because a
- * destination's display shows something of its own until the user VM's state is there.
+ * it; and only of those that differ from what is there. A feed that is closed looks at what the
+ * display brings but leaves the region alone, because a destination's display shows something of
+ * its own until the user VM's state is there.
  */
 #ifndef DMORE_PAIR_SCREEN_FEED_H
 #define DMORE_PAIR_SCREEN_FEED_H
 
 #include "pair/kick.h"
 #include "qemu/display.h"
-#include "region/region.h"
+#include "region/screen.h"
 
 typedef struct ScreenFeed ScreenFeed;
 
@@ -32,6 +33,11 @@ void screen_feed_open(ScreenFeed *feed);
  * Fits await(); @feed is a ScreenFeed.
  */
 gboolean screen_feed_complete(gpointer feed);
+
+/* screen_feed_record() - note the tiles that change from now on, forgetting earlier notes
+ * @tiles: zeroed here; NULL: note nothing any more
+ */
+void screen_feed_record(ScreenFeed *feed, struct screen_tiles *tiles);
 
 void screen_feed_free(ScreenFeed *feed);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ScreenFeed, screen_feed_free)

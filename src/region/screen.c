@@ -143,24 +143,97 @@ static void damage(const struct region *region, struct screen_rect rect)
     }
 }
 
-void screen_write(const struct region *region, struct screen_rect rect, const void *pixels,
-                  size_t stride)
+/* write_line() - bring one line of pixels up to date
+ * @x: where it begins on the screen
+ * @changed: the bits of tiles that were not are set
+ */
+static void write_line(uint8_t *to, const uint8_t *from, uint32_t x, uint32_t width,
+                       uint64_t *changed)
 {
+    while (width > 0) {
+        uint32_t tile = x / SCREEN_TILE;
+        uint32_t pixels = lesser(width, SCREEN_TILE - x % SCREEN_TILE);
+        size_t size = 4 * (size_t)pixels;
+
+        if (memcmp(to, from, size) != 0) {
+            memcpy(to, from, size);
+            changed[tile / 64] |= UINT64_C(1) << tile % 64;
+        }
+        to += size;
+        from += size;
+        x += pixels;
+        width -= pixels;
+    }
+}
+
+/* damage_row() - set the bits of a row of tiles whose pixels have been written
+ * Return: whether there were any.
+ */
+static bool damage_row(_Atomic uint64_t *row, const uint64_t *bits)
+{
+    bool any = false;
+
+    for (uint32_t word = 0; word < SCREEN_ROW_WORDS; word++) {
+        if (bits[word] == 0)
+            continue;
+        atomic_fetch_or_explicit(&row[word], bits[word], memory_order_release);
+        any = true;
+    }
+    return any;
+}
+
+static void add_row(struct screen_tiles *tiles, uint32_t row, const uint64_t *bits)
+{
+    for (uint32_t word = 0; tiles != NULL && word < SCREEN_ROW_WORDS; word++)
+        tiles->rows[row][word] |= bits[word];
+}
+
+bool screen_write(const struct region *region, struct screen_rect rect, const void *pixels,
+                  size_t stride, struct screen_tiles *changed)
+{
+    struct screen_shared *screen = screen_at(region);
     struct screen_geometry geometry = host_geometry(region);
     const uint8_t *from = pixels;
+    bool any = false;
 
     rect = clip(rect, geometry);
     if (rect.width == 0)
-        return;
+        return false;
 
     uint8_t *to = (uint8_t *)screen_pixels(region) + 4 * ((size_t)rect.y * geometry.width + rect.x);
+    uint32_t bottom = rect.y + rect.height;
 
-    for (uint32_t line = 0; line < rect.height; line++) {
-        memcpy(to, from, 4 * (size_t)rect.width);
-        to += 4 * (size_t)geometry.width;
-        from += stride;
+    for (uint32_t y = rect.y; y < bottom;) {
+        uint32_t row = y / SCREEN_TILE;
+        uint64_t bits[SCREEN_ROW_WORDS] = {0};
+
+        for (; y < bottom && y / SCREEN_TILE == row; y++) {
+            write_line(to, from, rect.x, rect.width, bits);
+            to += 4 * (size_t)geometry.width;
+            from += stride;
+        }
+        any |= damage_row(screen->damage[row], bits);
+        add_row(changed, row, bits);
     }
-    damage(region, rect);
+    return any;
+}
+
+void screen_add_damage(const struct region *region, const struct screen_tiles *tiles)
+{
+    struct screen_shared *screen = screen_at(region);
+
+    for (uint32_t row = 0; row < SCREEN_TILE_ROWS; row++)
+        damage_row(screen->damage[row], tiles->rows[row]);
+}
+
+void screen_pending(const struct region *region, struct screen_tiles *tiles)
+{
+    struct screen_shared *screen = screen_at(region);
+
+    for (uint32_t row = 0; row < SCREEN_TILE_ROWS; row++)
+        for (uint32_t word = 0; word < SCREEN_ROW_WORDS; word++)
+            tiles->rows[row][word] |=
+                atomic_load_explicit(&screen->damage[row][word], memory_order_relaxed);
 }
 
 void screen_damage(const struct region *region, struct screen_rect rect)

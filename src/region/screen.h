@@ -77,12 +77,29 @@ bool screen_fits(const struct region *region, uint32_t width, uint32_t height);
  */
 int screen_set_geometry(const struct region *region, uint32_t width, uint32_t height);
 
-/* screen_write() - copy a rectangle of pixels in and set its damage
+/* struct screen_tiles - a set of tiles, bit n of a row's words being tile n of that row */
+struct screen_tiles {
+    uint64_t rows[SCREEN_TILE_ROWS][SCREEN_ROW_WORDS];
+};
+
+/* screen_write() - bring a rectangle of pixels up to date and set the damage of what has changed
  * @rect: clipped to the geometry
  * @pixels: the first pixel of the rectangle, XRGB8888; lines are @stride bytes apart
+ * @changed: (may be NULL): tiles that have changed are added to it
+ *
+ * A tile whose pixels are those that are there already is left alone: a hypervisor tells more than
+ * changes, and looking is much cheaper than encoding and sending for nothing.
+ *
+ * Return: whether anything has changed.
  */
-void screen_write(const struct region *region, struct screen_rect rect, const void *pixels,
-                  size_t stride);
+bool screen_write(const struct region *region, struct screen_rect rect, const void *pixels,
+                  size_t stride, struct screen_tiles *changed);
+
+/* screen_add_damage() - mark a set of tiles as changed; tiles outside of the geometry stay */
+void screen_add_damage(const struct region *region, const struct screen_tiles *tiles);
+
+/* screen_pending() - add the tiles whose damage Domain R has not taken yet to @tiles */
+void screen_pending(const struct region *region, struct screen_tiles *tiles);
 
 /* screen_damage() - mark a rectangle, clipped to the geometry, as changed */
 void screen_damage(const struct region *region, struct screen_rect rect);

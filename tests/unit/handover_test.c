@@ -177,7 +177,8 @@ static GBytes *save(World *world)
     g_autoptr(GError) error = NULL;
 
     relay_freeze(world->host->relay);
-    GBytes *handover = handover_save(&world->host->region, world->host->relay, &error);
+    static const struct screen_tiles nothing;
+    GBytes *handover = handover_save(&world->host->region, world->host->relay, &nothing, &error);
     assert_non_null(handover);
     return handover;
 }

@@ -144,7 +144,7 @@ static void hostile_geometry_is_no_screen(void **state)
         assert_int_equal(geometry.height, 0);
 
         /* The host does not believe it either: nothing is written, here or outside. */
-        screen_write(region, (struct screen_rect){0, 0, 4096, 1}, line, sizeof(line));
+        screen_write(region, (struct screen_rect){0, 0, 4096, 1}, line, sizeof(line), NULL);
         screen_damage(region, (struct screen_rect){0, 0, UINT32_MAX, UINT32_MAX});
         assert_int_equal(take(region, SCREEN_MAX_WIDTH, SCREEN_MAX_HEIGHT, 0).count, 0);
     }
@@ -274,7 +274,7 @@ static void write_puts_pixels_in_their_place_and_damages_them(void **state)
     struct told told;
 
     assert_int_equal(screen_set_geometry(*state, 20, 10), 0);
-    screen_write(*state, (struct screen_rect){4, 2, 3, 3}, source, sizeof(source[0]));
+    screen_write(*state, (struct screen_rect){4, 2, 3, 3}, source, sizeof(source[0]), NULL);
     for (uint32_t y = 0; y < 10; y++) {
         for (uint32_t x = 0; x < 20; x++) {
             int inside = x >= 4 && x < 7 && y >= 2 && y < 5;
@@ -284,6 +284,49 @@ static void write_puts_pixels_in_their_place_and_damages_them(void **state)
     }
     told = take(*state, 20, 10, 1);
     assert_rect(told.rects[0], 0, 0, 16, 10);
+}
+
+static void write_damages_only_what_differs(void **state)
+{
+    enum {
+        WIDTH = 100,
+        HEIGHT = 40
+    };
+    uint32_t picture[HEIGHT][WIDTH] = {0};
+    struct screen_rect all = {0, 0, WIDTH, HEIGHT};
+    struct screen_tiles changed = {0};
+    struct told told;
+
+    assert_int_equal(screen_set_geometry(*state, WIDTH, HEIGHT), 0);
+    assert_false(screen_write(*state, all, picture, sizeof(picture[0]), &changed));
+    (void)take(*state, WIDTH, HEIGHT, 0);
+
+    picture[39][99] = 1;
+    picture[16][15] = 2;
+    assert_true(screen_write(*state, all, picture, sizeof(picture[0]), &changed));
+    assert_int_equal(((uint32_t *)screen_pixels(*state))[39 * WIDTH + 99], 1);
+    assert_int_equal(((uint32_t *)screen_pixels(*state))[16 * WIDTH + 15], 2);
+    told = take(*state, WIDTH, HEIGHT, 2);
+    assert_rect(told.rects[0], 0, 16, 16, 16);
+    assert_rect(told.rects[1], 96, 32, 4, 8);
+    assert_true(changed.rows[0][0] == 0 && changed.rows[1][0] == 1 && changed.rows[2][0] == 64);
+
+    assert_false(screen_write(*state, all, picture, sizeof(picture[0]), &changed));
+    (void)take(*state, WIDTH, HEIGHT, 0);
+}
+
+static void damage_is_told_and_set_as_tiles(void **state)
+{
+    struct screen_tiles tiles = {0};
+    struct screen_tiles pending = {0};
+
+    assert_int_equal(screen_set_geometry(*state, 640, 480), 0);
+    tiles.rows[3][0] = UINT64_C(1) << 39;
+    screen_add_damage(*state, &tiles);
+    screen_damage(*state, (struct screen_rect){0, 0, 1, 1});
+    screen_pending(*state, &pending);
+    assert_true(pending.rows[3][0] == UINT64_C(1) << 39 && pending.rows[0][0] == 1);
+    (void)take(*state, 640, 480, 2);
 }
 
 static void write_is_clipped_and_reads_no_more_than_that(void **state)
@@ -296,7 +339,7 @@ static void write_is_clipped_and_reads_no_more_than_that(void **state)
     for (uint32_t i = 0; i < 6; i++)
         source[i] = i + 1;
     assert_int_equal(screen_set_geometry(*state, 10, 10), 0);
-    screen_write(*state, (struct screen_rect){8, 8, 4, 4}, source, 4 * sizeof(*source));
+    screen_write(*state, (struct screen_rect){8, 8, 4, 4}, source, 4 * sizeof(*source), NULL);
     assert_int_equal(pixels[88], 1);
     assert_int_equal(pixels[89], 2);
     assert_int_equal(pixels[90], 0);
@@ -304,8 +347,8 @@ static void write_is_clipped_and_reads_no_more_than_that(void **state)
     assert_int_equal(pixels[99], 6);
     assert_int_equal(pixels[100], 0);
 
-    screen_write(*state, (struct screen_rect){10, 0, 1, 1}, NULL, 0);
-    screen_write(*state, (struct screen_rect){0, 10, 1, 1}, NULL, 0);
+    screen_write(*state, (struct screen_rect){10, 0, 1, 1}, NULL, 0, NULL);
+    screen_write(*state, (struct screen_rect){0, 10, 1, 1}, NULL, 0, NULL);
     free(source);
 }
 
@@ -386,7 +429,7 @@ static void *paint(void *data)
     struct painting *painting = data;
 
     for (uint32_t i = 1; i <= THREAD_WRITES; i++) {
-        screen_write(painting->region, place(i), &i, 4);
+        screen_write(painting->region, place(i), &i, 4, NULL);
         atomic_store(&painting->done, i);
     }
     return NULL;
@@ -464,6 +507,8 @@ int main(void)
         TEST(damage_outside_of_the_readers_geometry_stays),
         TEST(largest_screen_is_damaged_to_its_last_tile),
         TEST(write_puts_pixels_in_their_place_and_damages_them),
+        TEST(write_damages_only_what_differs),
+        TEST(damage_is_told_and_set_as_tiles),
         TEST(write_is_clipped_and_reads_no_more_than_that),
         TEST(reader_goes_on_in_another_region),
         TEST(state_that_does_not_fit_is_refused),
