@@ -44,7 +44,10 @@ lint: packages
 	tools/lint analysis $(BUILD)
 	tools/lint scripts
 
-install: all
+# Where the programs look for each other is compiled in, so another PREFIX is another build.
+install: programs image
+	@tools/step $(BUILD)/log/setup.log "prefix set to $(PREFIX)" meson configure $(BUILD) --prefix=$(PREFIX)
+	@$(MAKE) --no-print-directory programs
 	meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 	install -d $(DESTDIR)$(PREFIX)/share/dmore/image
 	install -m 644 $(BUILD)/image/vmlinuz $(BUILD)/image/initrd $(BUILD)/image/image.json \
