@@ -55,11 +55,24 @@ static char *probe_script(const char *commands)
     return g_strdup(error->message);
 }
 
-#define GREETING(major)                                                                            \
-    "echo '{\"QMP\": {\"version\": {\"qemu\": {\"major\": " #major                                 \
-    ", \"minor\": 2, \"micro\": 1}}}}'\n"
-#define TYPES(names) "echo '{\"return\": [" names "], \"id\": \"types\"}'\n"
-#define TYPE(name) "{\"name\": \"" name "\"}"
+/* A script that greets as version MAJOR.2.1 and has the TYPES, names with a space between them. */
+#define QEMU(major, types)                                                                         \
+    "echo '{\"QMP\": {\"version\": {\"qemu\":"                                                     \
+    " {\"major\": " major ", \"minor\": 2, \"micro\": 1}}}}'\n"                                    \
+    "for type in " types "; do list=\"$list{\\\"name\\\": \\\"$type\\\"}, \"; done\n"              \
+    "echo \"{\\\"return\\\": [$list{}], \\\"id\\\": \\\"types\\\"}\"\n"
+
+static void test_missing(void **state)
+{
+    g_autofree char *message =
+        probe_script(QEMU("10", "qemu-xhci VGA nvdimm virtio-serial-pci virtserialport "
+                                "virtio-rng-pci virtio-net-pci virtio-blk-pci virtio-scsi-pci "
+                                "tls-creds-psk virtio-vga"));
+
+    assert_non_null(strstr(message, "has no usb-redir, dbus-display:"));
+    assert_non_null(strstr(message, "packages qemu-system-common qemu-system-modules-opengl"));
+    assert_null(strstr(message, "qemu-system-x86 "));
+}
 
 static void test_none(void **state)
 {
@@ -72,28 +85,11 @@ static void test_none(void **state)
 
 static void test_too_old(void **state)
 {
-    g_autofree char *message = probe_script(GREETING(7) TYPES(""));
+    g_autofree char *message = probe_script(QEMU("7", "VGA"));
 
     assert_non_null(strstr(message, "7.2.1"));
     assert_non_null(strstr(message, "10.0"));
     assert_non_null(strstr(message, "bookworm-backports"));
-}
-
-static void test_missing(void **state)
-{
-    g_autofree char *message = probe_script(GREETING(10) TYPES(
-        TYPE("qemu-xhci") "," TYPE("VGA") "," TYPE("nvdimm") "," TYPE("virtio-serial-pci") "," TYPE("virtserialport") "," TYPE(
-            "virtio-rng-pci") "," TYPE("virtio-net-pci") "," TYPE("virtio-blk-pci") "," TYPE("virti"
-                                                                                             "o-"
-                                                                                             "scsi-"
-                                                                                             "pci") "," TYPE("tls-"
-                                                                                                             "cred"
-                                                                                                             "s-"
-                                                                                                             "psk") "," TYPE("virtio-vga")));
-
-    assert_non_null(strstr(message, "has no usb-redir, dbus-display:"));
-    assert_non_null(strstr(message, "packages qemu-system-common qemu-system-modules-opengl"));
-    assert_null(strstr(message, "qemu-system-x86 "));
 }
 
 static void test_strange(void **state)

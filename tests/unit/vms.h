@@ -11,8 +11,10 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <glib/gstdio.h>
@@ -28,8 +30,8 @@ struct vms {
     Probe probe;
     GString *heard; /* states and resets that were reported, with a space behind */
     VmEvents events;
-    int peers[4]; /* our ends of the streams of two VMs */
-    int n_peers;
+    GArray *peers; /* our ends of the VMs' streams */
+    GArray *pids;
 };
 
 static void vms_on_state(Vm *vm, VmState state, const char *detail, gpointer data)
@@ -53,6 +55,8 @@ static inline int vms_setup(void **state)
     vms->dir = g_dir_make_tmp("dmore-vms-XXXXXX", NULL);
     vms->probe.binary = g_find_program_in_path("qemu-system-x86_64");
     vms->heard = g_string_new(NULL);
+    vms->peers = g_array_new(FALSE, FALSE, sizeof(int));
+    vms->pids = g_array_new(FALSE, FALSE, sizeof(GPid));
     vms->events = (VmEvents){vms_on_state, vms_on_reset};
     assert_non_null(vms->dir);
     assert_non_null(vms->probe.binary);
@@ -72,8 +76,17 @@ static inline int vms_teardown(void **state)
         g_unlink(path);
     }
     g_rmdir(vms->dir);
-    for (int i = 0; i < vms->n_peers; i++)
-        close(vms->peers[i]);
+    for (guint i = 0; i < vms->peers->len; i++)
+        close(g_array_index(vms->peers, int, i));
+    /* A test that failed has left its VMs. One that is still our child cannot be anybody else. */
+    for (guint i = 0; i < vms->pids->len; i++) {
+        GPid pid = g_array_index(vms->pids, GPid, i);
+
+        if (waitpid(pid, NULL, WNOHANG) == 0)
+            kill(pid, SIGKILL);
+    }
+    g_array_unref(vms->peers);
+    g_array_unref(vms->pids);
     g_string_free(vms->heard, TRUE);
     g_free(vms->probe.binary);
     g_free(vms->dir);
@@ -117,15 +130,14 @@ static inline Vm *vms_launch(struct vms *vms, const char *name, UserVmSpec spec)
 
     close(ends[0]);
     close(ends[2]);
-    if (vms->n_peers + 2 <= (int)G_N_ELEMENTS(vms->peers)) {
-        vms->peers[vms->n_peers++] = ends[1];
-        vms->peers[vms->n_peers++] = ends[3];
-    } else {
-        close(ends[1]);
-        close(ends[3]);
-    }
+    g_array_append_val(vms->peers, ends[1]);
+    g_array_append_val(vms->peers, ends[3]);
     if (vm == NULL)
         fail_msg("%s", error->message);
+
+    GPid pid = vm_pid(vm);
+
+    g_array_append_val(vms->pids, pid);
     return vm;
 }
 
