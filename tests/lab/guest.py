@@ -10,7 +10,7 @@ import time
 
 from .waiting import Journal
 
-Line = collections.namedtuple("Line", "t connection text")
+Line = collections.namedtuple("Line", "t pid text")
 
 BOOT_TIMEOUT = 120  # s; 10 s on two idle cores without KVM
 
@@ -20,15 +20,14 @@ class Guest:
 
     The pair's file is the same on both hosts, so both hypervisors get the same path. They are the
     clients: during a co-migration both are connected, and each line is stamped with the time of its
-    arrival and the number of its connection.
+    arrival and the process id of the hypervisor that it came from.
     """
 
     def __init__(self, path):
         self.path = str(path)
         self.journal = Journal(f"guest on {self.path}")
-        self.connections = Journal(f"connections to {self.path}")
-        self._current = None
-        self._sockets = []
+        self._current = None  # pid of the hypervisor that runs the guest
+        self._sockets = {}
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.path)
         self._listener.listen()
@@ -44,10 +43,12 @@ class Guest:
         ]
 
     def close(self):
+        if self._listener.fileno() < 0:
+            return
         self._listener.shutdown(socket.SHUT_RDWR)  # wakes whoever accepts
         self._listener.close()
         os.unlink(self.path)
-        for connection in self._sockets:
+        for connection in self._sockets.values():
             connection.close()
 
     def _accept(self):
@@ -56,13 +57,11 @@ class Guest:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            self._sockets.append(connection)
             pid = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
-            number = self.connections.mark()
-            self.connections.append(pid)
-            threading.Thread(target=self._read, args=(connection, number), daemon=True).start()
+            self._sockets[pid] = connection
+            threading.Thread(target=self._read, args=(connection, pid), daemon=True).start()
 
-    def _read(self, connection, number):
+    def _read(self, connection, pid):
         rest = b""
         while True:
             try:
@@ -72,10 +71,9 @@ class Guest:
             if not data:
                 return
             now = time.monotonic()
-            self._current = connection
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
-                self.journal.append(Line(now, number, line.decode(errors="replace").rstrip("\r")))
+                self.journal.append(Line(now, pid, line.decode(errors="replace").rstrip("\r")))
 
     # Waiting
 
@@ -116,13 +114,18 @@ class Guest:
         self.journal.find(enough, timeout, f"{count} typed bytes", since)
         return self.typed(since)
 
+    def follow(self, pid, timeout=30):
+        """The guest runs in that hypervisor now: until it is heard from there. Commands go there."""
+        self.journal.find(lambda line: line.pid == pid, timeout, f"a line from process {pid}")
+        self._current = pid
+
     # Commands
 
     def command(self, text, timeout=30):
         """Tell the guest to do something and wait until it says that it has."""
         mark = self.mark()
         name = text.split()[0]
-        self._current.sendall(text.encode() + b"\n")
+        self._sockets[self._current].sendall(text.encode() + b"\n")
         answer = self.journal.find(
             lambda line: line.text == f"OK {name}" or line.text.startswith(f"ERR {name}:"),
             timeout, f"the end of {text!r}", mark)

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 
+from .guest import BOOT_TIMEOUT
 from .picture import Picture
 from .waiting import Journal
 
@@ -45,6 +46,7 @@ class Pair:
     def __init__(self, lab, name="web", number=10, environment=None, **options):
         self.lab, self.name = lab, name
         self.host = None
+        self.guest = None
         self.environment = environment or {}
         self.address = options.get("domain_r", {}).get("address", f"10.77.0.{number}/24").split("/")[0]
         self.port = int(options.get("console", {}).get("port", 5900))
@@ -72,6 +74,7 @@ class Pair:
 
     def use_guest(self, guest, append="", **user_vm):
         """Boot the test guest, reporting to a Guest."""
+        self.guest = guest
         directory = self.lab.build_guest()
         self.sections["user-vm"].update({
             "kernel": directory / "vmlinuz",
@@ -93,8 +96,14 @@ class Pair:
             dmore(host, "up", self.file, timeout=UP_TIMEOUT)
         finally:
             self.lab.environment = previous
-        self.host = host
+        self.arrived(host)
         return self
+
+    def arrived(self, host):
+        """The pair runs on that host now."""
+        self.host = host
+        if self.guest:
+            self.guest.follow(self.status()["user_vm"]["pid"], BOOT_TIMEOUT)
 
     def status(self, host=None):
         """What `dmore status` says of this pair."""
@@ -109,6 +118,20 @@ class Pair:
 
     def cancel(self):
         return self.dmore("cancel", self.name)
+
+    def await_same_screen(self, client, timeout=20):
+        """Until the client's picture is that of the guest's screen, and the host's too, and the guest's
+        screen has not changed meanwhile; the picture, or None when that does not come about."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            real = self.screendump()
+            try:
+                client.await_picture(real, max(deadline - time.monotonic(), 0.1))
+            except RuntimeError:
+                continue  # it changed too fast, or the client lags: look once more, then give up
+            if self.screenshot() == real == self.screendump() == client.picture():
+                return real
+        return None
 
     def screenshot(self, name="screenshot"):
         """The console's picture, as the host has it."""
@@ -204,6 +227,6 @@ class Migration:
         self.process.stderr.close()
         if self.process.returncode != 0:
             raise CommandFailed(self._words, self.process.returncode, self._message.strip())
-        self.pair.host = self.to
+        self.pair.arrived(self.to)
         self.result = json.loads(output)
         return self.result
