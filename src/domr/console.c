@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <neatvnc.h>
@@ -60,11 +59,19 @@ static struct console *console_of(const struct nvnc_client *client)
     return nvnc_get_userdata(nvnc_client_get_server(client));
 }
 
+/* What a client holds; NULL for one that can only look. */
+static struct input_client *keys_of(const struct nvnc_client *client)
+{
+    return nvnc_get_userdata(client);
+}
+
 static void on_code(struct nvnc_client *client, uint32_t code, bool pressed)
 {
     struct console *console = console_of(client);
 
-    input_code(console->input, nvnc_get_userdata(client), code, pressed);
+    if (!keys_of(client))
+        return;
+    input_code(console->input, keys_of(client), code, pressed);
     console->events->input(console->data);
 }
 
@@ -72,7 +79,9 @@ static void on_keysym(struct nvnc_client *client, uint32_t keysym, bool pressed)
 {
     struct console *console = console_of(client);
 
-    input_keysym(console->input, nvnc_get_userdata(client), keysym, pressed);
+    if (!keys_of(client))
+        return;
+    input_keysym(console->input, keys_of(client), keysym, pressed);
     console->events->input(console->data);
 }
 
@@ -82,8 +91,9 @@ static void on_pointer(struct nvnc_client *client, uint16_t x, uint16_t y,
     struct console *console = console_of(client);
     struct screen_geometry size = picture_size(console->picture);
 
-    input_pointer(console->input, nvnc_get_userdata(client), x, y, (uint8_t)buttons, size.width,
-                  size.height);
+    if (!keys_of(client))
+        return;
+    input_pointer(console->input, keys_of(client), x, y, (uint8_t)buttons, size.width, size.height);
     console->events->input(console->data);
 }
 
@@ -97,7 +107,7 @@ static void on_client_gone(struct nvnc_client *client)
 {
     struct console *console = console_of(client);
 
-    input_remove_client(console->input, nvnc_get_userdata(client));
+    input_remove_client(console->input, keys_of(client));
     count_clients(console, -1);
     console->events->input(console->data);
 }
@@ -123,10 +133,8 @@ static void on_client(struct nvnc_client *client)
     struct input_client *keys = input_add_client(console->input);
 
     if (!keys) {
-        /* Nothing may be said to this client that needs its keys; and closing it from here would
-         * free what the caller still uses. */
-        log_error("no memory for a client");
-        abort();
+        log_error("no memory for a client's keys; it can only look");
+        return;
     }
     nvnc_set_userdata(client, keys, NULL);
     nvnc_set_client_cleanup_fn(client, on_client_gone);
@@ -146,18 +154,10 @@ static bool same(const char *one, const char *other)
     return difference == 0;
 }
 
-static uint64_t monotonic(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static bool on_auth(const char *user, const char *password, void *data)
 {
     struct console *console = data;
-    uint64_t now = monotonic();
+    uint64_t now = pacer_now();
 
     if (now < pacer_next(&console->guesses)) {
         log_warning("a login was refused unseen, because too many failed before");

@@ -2,6 +2,16 @@
 /* pacer.c - lets a short burst through at once and holds what comes faster than a rate */
 #include "domr/pacer.h"
 
+#include <time.h>
+
+uint64_t pacer_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 uint64_t pacer_next(const struct pacer *pacer)
 {
     uint64_t credit = (pacer->burst - 1) * pacer->period;

@@ -20,6 +20,9 @@ struct pacer {
     uint64_t full;   /* the time (µs) at which the credit is, or was, complete */
 };
 
+/* pacer_now() - the clock that pacers go by, µs of the monotonic one */
+uint64_t pacer_now(void);
+
 /* pacer_take() - whether a report may be sent at the time @now (µs, monotonic); takes the credit */
 bool pacer_take(struct pacer *pacer, uint64_t now);
 

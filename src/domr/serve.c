@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <aml.h>
 
@@ -41,18 +40,10 @@ struct serve {
     size_t n_signals;
 };
 
-static uint64_t monotonic(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec / 1000;
-}
-
 static void run_devices(struct serve *serve)
 {
     bool moved = false;
-    uint64_t now = monotonic();
+    uint64_t now = pacer_now();
     uint64_t keyboard = keyboard_run(&serve->keyboard, now, &moved);
     uint64_t pointer = pointer_run(&serve->pointer, now, &moved);
     uint64_t again = keyboard < pointer ? keyboard : pointer;
