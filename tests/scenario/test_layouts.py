@@ -28,7 +28,7 @@ LAYOUTS = {
 
 @pytest.fixture(scope="module", params=list(LAYOUTS))
 def foreign(lab, request):
-    bench = Bench(lab, f"layout-{request.param}", 60, console={"layout": request.param})
+    bench = Bench(lab, f"layout-{request.param}", 60 + list(LAYOUTS).index(request.param), console={"layout": request.param})
     bench.layout = request.param
     yield bench
     bench.close()

@@ -11,7 +11,7 @@ CASES = {"virtio-vga": "virtio-gpu", "std": "bochs"}
 
 @pytest.fixture(scope="module", params=list(CASES))
 def graphic(lab, request):
-    bench = Bench(lab, f"modes-{request.param}", 30, user_vm={"display": request.param})
+    bench = Bench(lab, f"modes-{request.param}", 30 + list(CASES).index(request.param), user_vm={"display": request.param})
     bench.module = CASES[request.param]
     yield bench
     bench.close()

@@ -181,7 +181,7 @@ static void test_domain_r(void **state)
                "virtserialport,bus=serial.0,chardev=kick,name=org.dmore.kick");
     assert_has(arguments, "-device",
                "virtio-net-pci,romfile=,netdev=network,mac=52:54:00:00:00:01");
-    assert_true(find(arguments, "-append", " swiotlb=512 ") > 0);
+    assert_true(find(arguments, "-append", " swiotlb=noforce ") > 0);
     assert_true(find(arguments, "-append", " dmore.region=0x100000000,0x4000000") > 0);
 }
 

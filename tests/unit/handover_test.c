@@ -47,6 +47,7 @@ typedef struct {
     GRand *random;
     Host *host;
     Ends ends[REGION_STREAMS];
+    struct screen_tiles owed;
 } World;
 
 static Host *host_new(void)
@@ -189,7 +190,8 @@ static void move(World *world)
     g_autoptr(GError) error = NULL;
     Host *destination = host_new();
 
-    assert_true(handover_restore(&destination->region, destination->relay, handover, &error));
+    assert_true(
+        handover_restore(&destination->region, destination->relay, &world->owed, handover, &error));
     host_free(world->host);
     world->host = destination;
     /* Domain R keeps its own indices, and finds its rings in another region. */
@@ -235,7 +237,9 @@ static void test_carries_the_geometry(void **state)
     uint32_t sequence;
 
     assert_int_equal(screen_set_geometry(&world->host->region, 720, 400), 0);
+    screen_damage(&world->host->region, (struct screen_rect){700, 390, 20, 10});
     move(world);
+    assert_true(world->owed.rows[24][0] == UINT64_C(3) << 43);
     assert_int_equal(screen_geometry(&world->host->region, &sequence).width, 720);
     assert_int_equal(screen_geometry(&world->host->region, &sequence).height, 400);
 }
@@ -244,9 +248,10 @@ static void assert_refused(GByteArray *bytes, const char *words)
 {
     g_autoptr(GBytes) handover = g_bytes_new(bytes->data, bytes->len);
     g_autoptr(GError) error = NULL;
+    static struct screen_tiles owed;
     Host *host = host_new();
 
-    assert_false(handover_restore(&host->region, host->relay, handover, &error));
+    assert_false(handover_restore(&host->region, host->relay, &owed, handover, &error));
     assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_PEER));
     if (!strstr(error->message, words))
         fail_msg("\"%s\" does not say \"%s\"", error->message, words);
