@@ -23,7 +23,7 @@
 #define SOURCE_MS 60000  /* for what the source does at once */
 #define PRE_COPY_MS (-1) /* as long as it takes; a lost link ends the wait */
 #define LOADED_MS 60000
-#define FIRST_PICTURE_MS 80 /* after that Domain R resumes with the picture as far as it came */
+#define FIRST_PICTURE_MS 80 /* after that Domain R resumes without a picture */
 
 typedef struct {
     const Destination *destination;
@@ -31,6 +31,7 @@ typedef struct {
     Pair *pair;
     gboolean appeared;
     struct screen_geometry picture; /* the size of the picture that came ahead, or 0x0 */
+    struct screen_tiles owed;       /* what clients have not seen of it */
 } Run;
 
 static LinkMessage *await_message(Run *run, const char *message, int timeout_ms, GError **error)
@@ -93,7 +94,8 @@ static gboolean run_handover(Run *run, GError **error)
     g_autoptr(LinkMessage) handover = await_message(run, "handover", SOURCE_MS, error);
 
     return handover &&
-           handover_restore(&run->pair->region->region, run->pair->relay, handover->bytes, error) &&
+           handover_restore(&run->pair->region->region, run->pair->relay, &run->owed,
+                            handover->bytes, error) &&
            answer(run, "installed", error);
 }
 
@@ -118,15 +120,14 @@ static gboolean has_picture(const Run *run)
 }
 
 /* Without a picture that came ahead - it was too large, or the screen has changed its size since -
- * Domain R would show an empty one: await the user VM's first one here, and show all of it. */
-static void await_first_picture(Pair *pair)
+ * Domain R would show an empty one: await the user VM's own one here, and show all of it. */
+static void await_picture(Run *run)
 {
     g_autoptr(GError) late = NULL;
 
-    if (!await(screen_feed_complete, pair->feed, FIRST_PICTURE_MS, NULL, "the first picture",
-               &late))
-        g_info("the user VM's picture is not complete yet: %s", late->message);
-    screen_damage(&pair->region->region,
+    if (!await(screen_feed_is_open, run->pair->feed, FIRST_PICTURE_MS, NULL, "the picture", &late))
+        g_info("the user VM's picture is not there yet: %s", late->message);
+    screen_damage(&run->pair->region->region,
                   (struct screen_rect){.width = SCREEN_MAX_WIDTH, .height = SCREEN_MAX_HEIGHT});
 }
 
@@ -134,13 +135,13 @@ static gboolean resume(Run *run, gint64 committed_us, JsonObject *running, GErro
 {
     Pair *pair = run->pair;
 
-    screen_feed_open(pair->feed);
     if (!vm_resume(pair->user_vm, error))
         return FALSE;
     json_object_set_int_member(running, "user_vm_us", g_get_monotonic_time() - committed_us);
 
+    screen_feed_open_soon(pair->feed, &run->owed);
     if (!has_picture(run))
-        await_first_picture(pair);
+        await_picture(run);
     relay_thaw(pair->relay);
     if (!vm_resume(pair->domain_r, error))
         return FALSE;

@@ -59,16 +59,6 @@ static gboolean put_records(const struct region *region, const Relay *relay,
            put_damage(region, changed, writer, error);
 }
 
-static gboolean restore_damage(const struct region *region, const struct record *record)
-{
-    g_autofree struct screen_tiles *tiles = g_new0(struct screen_tiles, 1);
-
-    if (screen_copy_get_tiles(record, tiles) < 0)
-        return FALSE;
-    screen_add_damage(region, tiles);
-    return TRUE;
-}
-
 GBytes *handover_save(const struct region *region, const Relay *relay,
                       const struct screen_tiles *changed, GError **error)
 {
@@ -96,7 +86,7 @@ static gboolean refuse(GError **error, const char *why)
     return FALSE;
 }
 
-static gboolean restore_record(const struct region *region, Relay *relay,
+static gboolean restore_record(const struct region *region, Relay *relay, struct screen_tiles *owed,
                                const struct record *record, GError **error)
 {
     switch (record->type) {
@@ -107,7 +97,7 @@ static gboolean restore_record(const struct region *region, Relay *relay,
             return refuse(error, "what it says of the region makes no sense");
         return TRUE;
     case HANDOVER_DAMAGE:
-        if (!restore_damage(region, record))
+        if (screen_copy_get_tiles(record, owed) < 0)
             return refuse(error, "what it says of the screen makes no sense");
         return TRUE;
     default:
@@ -117,8 +107,8 @@ static gboolean restore_record(const struct region *region, Relay *relay,
     }
 }
 
-gboolean handover_restore(const struct region *region, Relay *relay, GBytes *handover,
-                          GError **error)
+gboolean handover_restore(const struct region *region, Relay *relay, struct screen_tiles *owed,
+                          GBytes *handover, GError **error)
 {
     gsize size = 0;
     const guint8 *bytes = g_bytes_get_data(handover, &size);
@@ -144,7 +134,7 @@ gboolean handover_restore(const struct region *region, Relay *relay, GBytes *han
     int damages = 0;
     int ret;
     while ((ret = record_next(&reader, &record)) > 0) {
-        if (!restore_record(region, relay, &record, error))
+        if (!restore_record(region, relay, owed, &record, error))
             return FALSE;
         streams += record.type == HANDOVER_STREAM;
         regions += record.type == HANDOVER_REGION;

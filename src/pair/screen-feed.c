@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "pair/screen-feed.h"
 
+#include "pair/curtain.h"
+
 struct ScreenFeed {
     const struct region *region;
     Kick *kick;
-    gboolean open;
+    Curtain *curtain;          /* NULL when the feed is open */
+    struct screen_tiles *owed; /* while it is to open soon */
+    guint refresh_source;      /* likewise: until a refresh has passed */
+    guint patience_source;
     struct screen_geometry geometry; /* as we have set it; what the region says is not believed */
-    gboolean complete;               /* every pixel has been written since the feed was opened */
     struct screen_tiles *record;     /* NULL while nobody wants to know what changes */
     struct cursor_shape cursor;
     guint32 *cursor_pixels;
@@ -20,6 +24,7 @@ ScreenFeed *screen_feed_new(const struct region *region)
     ScreenFeed *feed = g_new0(ScreenFeed, 1);
 
     feed->region = region;
+    feed->curtain = curtain_new();
     return feed;
 }
 
@@ -40,19 +45,11 @@ static void set_geometry(ScreenFeed *feed, uint32_t width, uint32_t height)
     feed->geometry = (struct screen_geometry){.width = width, .height = height};
 }
 
-static gboolean covers(struct screen_rect rect, struct screen_geometry geometry)
-{
-    return rect.x == 0 && rect.y == 0 && rect.width >= geometry.width &&
-           rect.height >= geometry.height;
-}
-
 static void write_rect(ScreenFeed *feed, struct screen_rect rect, const guint8 *pixels,
                        gsize stride)
 {
     if (screen_write(feed->region, rect, pixels, stride, feed->record))
         changed(feed);
-    if (covers(rect, feed->geometry))
-        feed->complete = TRUE;
 }
 
 static void refuse_picture(ScreenFeed *feed, int width, int height)
@@ -67,13 +64,10 @@ static void refuse_picture(ScreenFeed *feed, int width, int height)
     changed(feed);
 }
 
-static void on_picture(int width, int height, const guint8 *pixels, gsize stride, gpointer data)
+static void show_picture(ScreenFeed *feed, int width, int height, const guint8 *pixels,
+                         gsize stride)
 {
-    ScreenFeed *feed = data;
     struct screen_rect all = {.width = (uint32_t)width, .height = (uint32_t)height};
-
-    if (!feed->open)
-        return;
 
     if (!screen_fits(feed->region, all.width, all.height)) {
         refuse_picture(feed, width, height);
@@ -89,6 +83,23 @@ static void on_picture(int width, int height, const guint8 *pixels, gsize stride
     write_rect(feed, all, pixels, stride);
 }
 
+/* To be opened soon, has nothing more to wait for. */
+static void open_when_drawn(ScreenFeed *feed)
+{
+    if (feed->owed && !feed->refresh_source && curtain_drawn(feed->curtain))
+        screen_feed_open(feed);
+}
+
+static void on_picture(int width, int height, const guint8 *pixels, gsize stride, gpointer data)
+{
+    ScreenFeed *feed = data;
+
+    if (feed->curtain)
+        curtain_picture(feed->curtain, width, height, pixels, stride);
+    else
+        show_picture(feed, width, height, pixels, stride);
+}
+
 static void on_update(DisplayRect rect, const guint8 *pixels, gsize stride, gpointer data)
 {
     ScreenFeed *feed = data;
@@ -99,13 +110,17 @@ static void on_update(DisplayRect rect, const guint8 *pixels, gsize stride, gpoi
         .height = (uint32_t)rect.height,
     };
 
-    if (feed->open && !feed->refused_width)
+    if (feed->curtain) {
+        curtain_update(feed->curtain, rect, pixels, stride);
+        open_when_drawn(feed);
+    } else if (!feed->refused_width) {
         write_rect(feed, changed_rect, pixels, stride);
+    }
 }
 
 static void publish_cursor(ScreenFeed *feed)
 {
-    if (!feed->open)
+    if (feed->curtain)
         return;
     cursor_define(feed->region, &feed->cursor, feed->cursor_pixels);
     changed(feed);
@@ -146,8 +161,10 @@ static void on_disabled(gpointer data)
 {
     ScreenFeed *feed = data;
 
-    if (!feed->open)
+    if (feed->curtain) {
+        curtain_clear(feed->curtain);
         return;
+    }
     set_geometry(feed, 0, 0);
     changed(feed);
 }
@@ -167,15 +184,63 @@ const DisplayEvents screen_feed_events = {
     .lost = on_lost,
 };
 
+static void stop_waiting(ScreenFeed *feed)
+{
+    g_clear_handle_id(&feed->refresh_source, g_source_remove);
+    g_clear_handle_id(&feed->patience_source, g_source_remove);
+    g_clear_pointer(&feed->owed, g_free);
+}
+
 void screen_feed_open(ScreenFeed *feed)
 {
+    g_autoptr(Curtain) curtain = g_steal_pointer(&feed->curtain);
     uint32_t sequence;
+    int width;
+    int height;
 
-    feed->open = TRUE;
-    feed->complete = FALSE;
     feed->geometry = screen_geometry(feed->region, &sequence);
+    const guint8 *pixels = curtain_pixels(curtain, &width, &height);
+    if (pixels)
+        show_picture(feed, width, height, pixels, 4 * (gsize)width);
+    if (feed->owed)
+        screen_add_damage(feed->region, feed->owed);
+    stop_waiting(feed);
     if (feed->cursor.width)
         publish_cursor(feed);
+    changed(feed);
+}
+
+static gboolean on_refreshed(gpointer data)
+{
+    ScreenFeed *feed = data;
+
+    feed->refresh_source = 0;
+    open_when_drawn(feed);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean on_patience_ended(gpointer data)
+{
+    ScreenFeed *feed = data;
+
+    g_info("the user VM's picture is shown although it may not be complete");
+    feed->patience_source = 0;
+    screen_feed_open(feed);
+    return G_SOURCE_REMOVE;
+}
+
+void screen_feed_open_soon(ScreenFeed *feed, const struct screen_tiles *owed)
+{
+    feed->owed = g_memdup2(owed, sizeof(*owed));
+    feed->refresh_source = g_timeout_add(FEED_REFRESH_MS, on_refreshed, feed);
+    feed->patience_source = g_timeout_add(FEED_PATIENCE_MS, on_patience_ended, feed);
+}
+
+gboolean screen_feed_is_open(gpointer user)
+{
+    const ScreenFeed *feed = user;
+
+    return !feed->curtain;
 }
 
 void screen_feed_record(ScreenFeed *feed, struct screen_tiles *tiles)
@@ -185,15 +250,10 @@ void screen_feed_record(ScreenFeed *feed, struct screen_tiles *tiles)
     feed->record = tiles;
 }
 
-gboolean screen_feed_complete(gpointer user)
-{
-    const ScreenFeed *feed = user;
-
-    return feed->complete;
-}
-
 void screen_feed_free(ScreenFeed *feed)
 {
+    stop_waiting(feed);
+    g_clear_pointer(&feed->curtain, curtain_free);
     g_free(feed->cursor_pixels);
     g_free(feed);
 }
