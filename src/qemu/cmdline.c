@@ -261,7 +261,7 @@ char **cmdline_domain_r(const Probe *probe, const DomainRSpec *spec)
     add(arguments, "-kernel", "%s", spec->kernel);
     add(arguments, "-initrd", "%s", spec->initrd);
     add(arguments, "-append",
-        "console=ttyS0 quiet panic=-1 swiotlb=512 dmore.region=" REGION_ADDRESS
+        "console=ttyS0 quiet panic=-1 swiotlb=noforce dmore.region=" REGION_ADDRESS
         ",0x%" G_GINT64_MODIFIER "x",
         spec->region_size);
     return end_vm(arguments);
