@@ -5,8 +5,8 @@
  * With DMORE_TEST_HOLD=PHASE in the environment of dmore-pair, a co-migration waits when it comes
  * to that phase until it is cancelled or until the file that DMORE_TEST_RELEASE names exists. So a
  * test can do to a phase what it wants, at leisure. Without the variable it does nothing. A value
- * that begins with "/" is the path of a file with the phase's name, looked at when a phase begins,
- * so that one pair serves for tests of several phases; without the file nothing is held.
+ * that begins with "/" is the path of a file with the phase's name, so that one pair serves for
+ * tests of several phases; the co-migration is held as long as the file is there and says so.
  */
 #ifndef DMORE_COMIGRATE_HOLD_H
 #define DMORE_COMIGRATE_HOLD_H
