@@ -220,8 +220,8 @@ class Migration:
 
     def wait(self, timeout=MIGRATE_TIMEOUT):
         """The result; CommandFailed when it did not succeed, and the pair is where it was."""
-        output = self.process.stdout.read()
         self.process.wait(timeout)
+        output = self.process.stdout.read()
         self._reader.join()
         self.process.stdout.close()
         self.process.stderr.close()
