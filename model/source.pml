@@ -258,7 +258,10 @@ proctype source()
     settle:
         hang_up();
 #ifdef BREAK_COMMIT_UNNOTED
-        record[S] = commit;
+        if
+        :: record[S] == open -> record[S] = commit
+        :: else
+        fi;
 #endif
 #ifdef BREAK_NO_SETTLING
         false;
