@@ -89,7 +89,7 @@ class Capture:
     def __init__(self, lab, address, port=5900, name="capture"):
         self.path = lab.directory / f"{name}.pcap"
         self.port = port
-        command = ["tcpdump", "-i", "eth0", "-n", "-U", "-s", "128", "-B", "8192", "-Z", "root",
+        command = ["tcpdump", "-i", "eth0", "-n", "-U", "--immediate-mode", "-s", "128", "-B", "8192", "-Z", "root",
                    "-w", str(self.path), f"host {address} and tcp port {port}"]
         self.process = subprocess.Popen(lab.client_command(command), stderr=subprocess.PIPE, text=True)
         lab.on_close(self._end)

@@ -43,7 +43,7 @@ class Bench:
 
     def reset(self):
         """Put the guest back to its beginning."""
-        for command in ("busy 0", "cycle 0", "dirty 0", "reading on", "mode console", "clear"):
+        for command in ("busy 0", "cycle 0", "dirty 0", "reading on", "mode console", "clear", "print ready"):
             self.guest.command(command)
 
     def is_well(self):
