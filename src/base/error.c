@@ -14,6 +14,11 @@ static const char *const names[] = {
     [DMORE_ERROR_UNDECIDED] = "undecided",
 };
 
+int dmore_error_of(const GError *error)
+{
+    return error->domain == DMORE_ERROR ? error->code : DMORE_ERROR_FAILED;
+}
+
 const char *dmore_error_name(int code)
 {
     if (code < DMORE_ERROR_FAILED || code >= (int)G_N_ELEMENTS(names))

@@ -27,6 +27,9 @@ typedef enum {
                             */
 } DmoreError;
 
+/* dmore_error_of() - the code of any error; DMORE_ERROR_FAILED for one of another domain */
+int dmore_error_of(const GError *error);
+
 /* dmore_error_name() - the code as a word for JSON: "failed", "usage", "host", ... */
 const char *dmore_error_name(int code);
 

@@ -1,6 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/json.h"
 
+gboolean json_too_deep(const char *text, gsize size)
+{
+    gboolean in_string = FALSE;
+    int depth = 0;
+
+    for (gsize i = 0; i < size; i++) {
+        if (in_string && text[i] == '\\')
+            i++;
+        else if (text[i] == '"')
+            in_string = !in_string;
+        else if (!in_string && (text[i] == '{' || text[i] == '['))
+            depth++;
+        else if (!in_string && (text[i] == '}' || text[i] == ']'))
+            depth--;
+        if (depth > JSON_DEPTH_MAX)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static JsonNode *value(JsonObject *object, const char *name, GType type)
 {
     JsonNode *node = json_object_get_member(object, name);

@@ -9,6 +9,13 @@
 
 #include <json-glib/json-glib.h>
 
+#define JSON_DEPTH_MAX 64 /* objects and arrays inside of each other */
+
+/* json_too_deep() - whether a text nests deeper than JSON_DEPTH_MAX: the parser recurses, so ask
+ * this first of a text that somebody else has written
+ */
+gboolean json_too_deep(const char *text, gsize size);
+
 /* The text stays the object's. */
 const char *json_get_text(JsonObject *object, const char *name, const char *fallback);
 gint64 json_get_integer(JsonObject *object, const char *name, gint64 fallback);

@@ -24,6 +24,7 @@
 #include <gio/gunixsocketaddress.h>
 
 #include "base/error.h"
+#include "base/json.h"
 
 #define CHUNK 16384           /* bytes read at once */
 #define QUEUE_MAX (16u << 20) /* bytes queued for a peer that does not read */
@@ -120,27 +121,6 @@ static gboolean line_length(JsonLine *line, gsize *length)
     return TRUE;
 }
 
-/* too_deep() - whether objects and arrays nest deeper than the parser's stack should follow */
-static gboolean too_deep(const char *text, gsize size)
-{
-    gboolean in_string = FALSE;
-    int depth = 0;
-
-    for (gsize i = 0; i < size; i++) {
-        if (in_string && text[i] == '\\')
-            i++;
-        else if (text[i] == '"')
-            in_string = !in_string;
-        else if (!in_string && (text[i] == '{' || text[i] == '['))
-            depth++;
-        else if (!in_string && (text[i] == '}' || text[i] == ']'))
-            depth--;
-        if (depth > JSONLINE_DEPTH)
-            return TRUE;
-    }
-    return FALSE;
-}
-
 /* parse() - the object in a line
  * Return: (transfer full): NULL with DMORE_ERROR_PEER when there is none.
  */
@@ -149,7 +129,7 @@ static JsonObject *parse(const char *text, gsize size, GError **error)
     g_autoptr(JsonParser) parser = json_parser_new_immutable();
     g_autoptr(GError) reason = NULL;
 
-    if (size > JSONLINE_MAX || too_deep(text, size)) {
+    if (size > JSONLINE_MAX || json_too_deep(text, size)) {
         g_set_error(error, DMORE_ERROR, DMORE_ERROR_PEER,
                     "the peer has sent a line longer or deeper nested than allowed");
         return NULL;

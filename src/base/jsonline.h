@@ -13,7 +13,6 @@
 #include <json-glib/json-glib.h>
 
 #define JSONLINE_MAX (1u << 20) /* bytes in a line */
-#define JSONLINE_DEPTH 64       /* objects and arrays inside of each other; the parser recurses */
 
 typedef struct JsonLine JsonLine;
 

@@ -56,7 +56,7 @@ static int report(const GError *error)
 
     fflush(stdout);
     fprintf(stderr, "dmore: %s\n", cli_safe(message));
-    return error->domain == DMORE_ERROR ? error->code : DMORE_ERROR_FAILED;
+    return dmore_error_of(error);
 }
 
 static int run(Subcommand subcommand, const char *config, int argc, char **argv)

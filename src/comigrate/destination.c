@@ -23,6 +23,7 @@
 #define SOURCE_MS 60000  /* for what the source does at once */
 #define PRE_COPY_MS (-1) /* as long as it takes; a lost link ends the wait */
 #define LOADED_MS 60000
+#define FAREWELL_MS 5000    /* for the last words, which can also do without */
 #define FIRST_PICTURE_MS 80 /* after that Domain R resumes without a picture */
 
 typedef struct {
@@ -41,7 +42,7 @@ static LinkMessage *await_message(Run *run, const char *message, int timeout_ms,
 
 static gboolean answer(Run *run, const char *message, GError **error)
 {
-    return link_send(run->link, message, json_object_new(), NULL, error);
+    return link_send(run->link, message, json_object_new(), NULL, NULL, error);
 }
 
 static gboolean run_offer(Run *run, GError **error)
@@ -78,7 +79,7 @@ static gboolean run_prepare(Run *run, GError **error)
     JsonObject *prepared = json_object_new();
     json_object_set_string_member(prepared, "user_vm", user_vm);
     json_object_set_string_member(prepared, "domain_r", domain_r);
-    return link_send(run->link, "prepared", prepared, NULL, error);
+    return link_send(run->link, "prepared", prepared, NULL, NULL, error);
 }
 
 static gboolean run_converged(Run *run, GError **error)
@@ -86,7 +87,8 @@ static gboolean run_converged(Run *run, GError **error)
     g_autoptr(LinkMessage) picture = await_message(run, "picture", PRE_COPY_MS, error);
 
     return picture &&
-           screen_copy_install(&run->pair->region->region, picture->bytes, &run->picture, error);
+           screen_copy_install(&run->pair->region->region, picture->bytes, &run->picture, error) &&
+           answer(run, "shown", error);
 }
 
 static gboolean run_handover(Run *run, GError **error)
@@ -103,11 +105,17 @@ static gboolean run_complete(Run *run, GError **error)
 {
     g_autoptr(LinkMessage) complete = await_message(run, "complete", SOURCE_MS, error);
     GCancellable *cancellable = run->destination->cancellable;
+    Pair *pair = run->pair;
 
-    return complete &&
-           vm_migration_await_loaded(run->pair->user_vm, LOADED_MS, cancellable, error) &&
-           vm_migration_await_loaded(run->pair->domain_r, LOADED_MS, cancellable, error) &&
-           answer(run, "loaded", error);
+    if (!complete || !vm_migration_await_loaded(pair->user_vm, LOADED_MS, cancellable, error) ||
+        !vm_migration_await_loaded(pair->domain_r, LOADED_MS, cancellable, error))
+        return FALSE;
+    /* From the answer on only the source knows whether the pair is to run here, and no cancel is
+     * accepted; one that came in the same turn is obeyed. */
+    if (!await_ms(0, cancellable, error))
+        return FALSE;
+    pair->state = PAIR_UNDECIDED;
+    return answer(run, "loaded", error);
 }
 
 /* Whether the region holds the picture that Domain R had when it stopped. */
@@ -131,20 +139,33 @@ static void await_picture(Run *run)
                   (struct screen_rect){.width = SCREEN_MAX_WIDTH, .height = SCREEN_MAX_HEIGHT});
 }
 
+/* resume() - run the pair here
+ * @running: the times after @committed_us at which each VM ran
+ *
+ * Return: FALSE when the user VM was refused to run, so that surely nothing has run here. Whatever
+ * fails after that is told in the log and by `dmore status`: the pair belongs to this host.
+ */
 static gboolean resume(Run *run, gint64 committed_us, JsonObject *running, GError **error)
 {
     Pair *pair = run->pair;
+    g_autoptr(GError) failure = NULL;
 
-    if (!vm_resume(pair->user_vm, error))
-        return FALSE;
+    if (!vm_resume(pair->user_vm, &failure)) {
+        if (g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_HOST)) {
+            g_propagate_error(error, g_steal_pointer(&failure));
+            return FALSE;
+        }
+        g_critical("the user VM came here but may not run: %s", failure->message);
+        g_clear_error(&failure);
+    }
     json_object_set_int_member(running, "user_vm_us", g_get_monotonic_time() - committed_us);
 
     screen_feed_open_soon(pair->feed, &run->owed);
     if (!has_picture(run))
         await_picture(run);
     relay_thaw(pair->relay);
-    if (!vm_resume(pair->domain_r, error))
-        return FALSE;
+    if (!vm_resume(pair->domain_r, &failure))
+        g_critical("Domain R came here but does not run: %s", failure->message);
     json_object_set_int_member(running, "domain_r_us", g_get_monotonic_time() - committed_us);
     kick_send(pair->kick);
     return TRUE;
@@ -158,19 +179,41 @@ static void announce(Vm *vm)
         g_warning("switches were not told where %s is now: %s", vm_name(vm), error->message);
 }
 
+/* The source has spoken, its link is lost, or a VM has ended here. */
+static gboolean commit_decided(gpointer data)
+{
+    const Run *run = data;
+
+    return link_has_message(run->link) || link_lost(run->link) ||
+           vm_state(run->pair->user_vm) != VM_PAUSED || vm_state(run->pair->domain_r) != VM_PAUSED;
+}
+
+static gboolean check_loaded(Vm *vm, GError **error)
+{
+    if (vm_state(vm) == VM_PAUSED)
+        return TRUE;
+    g_set_error(error, DMORE_ERROR, DMORE_ERROR_FAILED, "%s is %s after it was loaded", vm_name(vm),
+                vm_state_name(vm_state(vm)));
+    return FALSE;
+}
+
 static gboolean run_commit(Run *run, GError **error)
 {
-    /* Only the source can end it now, so neither time nor a cancel does. */
-    g_autoptr(LinkMessage) commit = link_receive(run->link, "commit", -1, NULL, error);
     Pair *pair = run->pair;
 
+    /* Only the source can end it now, so neither time nor a cancel does. But a pair that cannot run
+     * here any more is refused, as long as nothing has run: then the source goes back. */
+    await(commit_decided, run, -1, NULL, "the commit", NULL);
+    if (!check_loaded(pair->user_vm, error) || !check_loaded(pair->domain_r, error))
+        return FALSE;
+    g_autoptr(LinkMessage) commit = link_receive(run->link, "commit", -1, NULL, error);
     if (!commit)
         return FALSE;
+
     gint64 committed_us = g_get_monotonic_time();
-    JsonObject *running = json_object_new();
-    g_autoptr(GError) failure = NULL;
-    if (!resume(run, committed_us, running, &failure))
-        g_critical("the pair is committed to this host but does not run: %s", failure->message);
+    g_autoptr(JsonObject) running = json_object_new();
+    if (!resume(run, committed_us, running, error))
+        return FALSE;
     pair->state = PAIR_RUNNING;
     pair->migrations++;
     announce(pair->domain_r);
@@ -178,7 +221,7 @@ static gboolean run_commit(Run *run, GError **error)
 
     json_object_set_int_member(running, "total_us", g_get_monotonic_time() - committed_us);
     g_autoptr(GError) unsent = NULL;
-    if (!link_send(run->link, "running", running, NULL, &unsent))
+    if (!link_send(run->link, "running", json_object_ref(running), NULL, NULL, &unsent))
         g_warning("the source does not know yet that the pair runs here: %s", unsent->message);
     return TRUE;
 }
@@ -186,7 +229,7 @@ static gboolean run_commit(Run *run, GError **error)
 /* Frames that have reached the VM's old place go to the VM here. */
 static gboolean receive_frames(Run *run, const char *message, const char *interface, GError **error)
 {
-    g_autoptr(LinkMessage) frames = link_receive(run->link, message, SOURCE_MS, NULL, error);
+    g_autoptr(LinkMessage) frames = link_receive(run->link, message, FAREWELL_MS, NULL, error);
 
     return frames && (!interface || g_bytes_get_size(frames->bytes) == 0 ||
                       frames_deliver(interface, frames->bytes, error));
@@ -200,7 +243,7 @@ static gboolean run_retire(Run *run, GError **error)
 
     if (receive_frames(run, "domain-r-frames", run->pair->domain_r_interface, &untold) &&
         receive_frames(run, "user-vm-frames", run->pair->user_vm_interface, &untold))
-        retire = link_receive(run->link, "retire", SOURCE_MS, NULL, &untold);
+        retire = link_receive(run->link, "retire", FAREWELL_MS, NULL, &untold);
     if (retire)
         run->destination->arrived(retire->object, run->destination->data);
     else
@@ -218,10 +261,13 @@ static const struct {
     {PHASE_RETIRE, run_retire},
 };
 
-/* Whether only the source can know if the pair is to run here. */
-static gboolean undecided(const Run *run, Phase phase)
+/* Whether only the source can know if the pair is to run here: it may have committed, and what it
+ * would need to hear from here does not reach it.
+ */
+static gboolean undecided(const Run *run)
 {
-    return phase == PHASE_COMMIT && link_lost(run->link) && !link_peer_failed(run->link);
+    return run->pair && run->pair->state == PAIR_UNDECIDED && link_lost(run->link) &&
+           !link_peer_failed(run->link);
 }
 
 static void remove_pair(Run *run)
@@ -244,14 +290,14 @@ Pair *destination_run(const Destination *destination, Link *link, GError **error
             g_message("phase %s is done", phase_name(phases[i].phase));
             continue;
         }
-        if (undecided(&run, phases[i].phase)) {
+        if (undecided(&run)) {
             g_warning("the link to the source was lost at the commit: %s", failure->message);
-            run.pair->state = PAIR_UNDECIDED;
             break;
         }
+        /* Removed first, so that the word is true when it is said. */
+        remove_pair(&run);
         if (!link_lost(link))
             link_send_error(link, failure);
-        remove_pair(&run);
         g_propagate_error(error, g_steal_pointer(&failure));
         return NULL;
     }

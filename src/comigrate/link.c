@@ -92,7 +92,8 @@ static gboolean cut_message(Link *link)
     const char *text = (const char *)link->input->data + MESSAGE_HEADER;
     g_autoptr(JsonParser) parser = json_parser_new();
     JsonNode *root = NULL;
-    if (json_parser_load_from_data(parser, text, (gssize)text_length, NULL))
+    if (!json_too_deep(text, text_length) &&
+        json_parser_load_from_data(parser, text, (gssize)text_length, NULL))
         root = json_parser_get_root(parser);
     if (!root || !JSON_NODE_HOLDS_OBJECT(root)) {
         set_lost(link, "it sent a message that is no JSON object");
@@ -316,7 +317,10 @@ gboolean link_peer_failed(const Link *link)
     return link->peer_failed;
 }
 
-static gboolean send_all(Link *link, const guint8 *bytes, gsize size, GError **error)
+/* Nothing can follow a message of which only a part has gone, so when this fails the link is lost.
+ */
+static gboolean send_all(Link *link, const guint8 *bytes, gsize size, GCancellable *cancellable,
+                         GError **error)
 {
     while (size > 0 && !link->lost) {
         ssize_t n = gnutls_record_send(link->session, bytes, size);
@@ -324,9 +328,11 @@ static gboolean send_all(Link *link, const guint8 *bytes, gsize size, GError **e
             bytes += n;
             size -= (gsize)n;
         } else if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED) {
-            if (!await_fd(link->fd, G_IO_OUT, SEND_TIMEOUT_MS, NULL,
-                          "the other host to take a message", error))
+            if (!await_fd(link->fd, G_IO_OUT, SEND_TIMEOUT_MS, cancellable,
+                          "the other host to take a message", error)) {
+                set_lost(link, "it has not taken a message");
                 return FALSE;
+            }
         } else {
             set_lost(link, gnutls_strerror((int)n));
         }
@@ -339,7 +345,7 @@ static gboolean send_all(Link *link, const guint8 *bytes, gsize size, GError **e
 }
 
 gboolean link_send(Link *link, const char *message, JsonObject *object, GBytes *bytes,
-                   GError **error)
+                   GCancellable *cancellable, GError **error)
 {
     json_object_set_string_member(object, "message", message);
     g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
@@ -361,7 +367,7 @@ gboolean link_send(Link *link, const char *message, JsonObject *object, GBytes *
     g_byte_array_append(wire, (const guint8 *)lengths, sizeof(lengths));
     g_byte_array_append(wire, (const guint8 *)text, (guint)text_length);
     g_byte_array_append(wire, data, (guint)size);
-    return send_all(link, wire->data, wire->len, error);
+    return send_all(link, wire->data, wire->len, cancellable, error);
 }
 
 void link_send_error(Link *link, const GError *reason)
@@ -369,15 +375,25 @@ void link_send_error(Link *link, const GError *reason)
     g_autoptr(GError) failure = NULL;
     JsonObject *object = json_object_new();
 
-    json_object_set_string_member(object, "code", dmore_error_name(reason->code));
+    json_object_set_string_member(object, "code", dmore_error_name(dmore_error_of(reason)));
     json_object_set_string_member(object, "text", reason->message);
-    if (!link_send(link, "error", object, NULL, &failure))
+    if (!link_send(link, "error", object, NULL, NULL, &failure))
         g_info("could not tell %s why it is over: %s", link->peer, failure->message);
 }
 
 gboolean link_has_message(const Link *link)
 {
     return !g_queue_is_empty((GQueue *)&link->messages);
+}
+
+static gboolean has_ended(gpointer user)
+{
+    return link_lost(user);
+}
+
+void link_await_end(Link *link, int timeout_ms)
+{
+    await(has_ended, link, timeout_ms, NULL, "the other host to hang up", NULL);
 }
 
 static gboolean has_message(gpointer user)

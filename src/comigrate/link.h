@@ -50,9 +50,10 @@ const char *link_local(const Link *link);
 /* link_send() - send a message
  * @object: (transfer full): its members; "message" is added
  * @bytes: (nullable): goes along
+ * @cancellable: (nullable): a message that was cancelled half sent ends the link, as a timeout does
  */
 gboolean link_send(Link *link, const char *message, JsonObject *object, GBytes *bytes,
-                   GError **error);
+                   GCancellable *cancellable, GError **error);
 
 /* link_send_error() - tell the peer that, and why, it is over; best effort */
 void link_send_error(Link *link, const GError *error);
@@ -71,6 +72,9 @@ gboolean link_has_message(const Link *link);
 
 /* link_lost() - whether the connection has ended; what was received before can still be read */
 gboolean link_lost(const Link *link);
+
+/* link_await_end() - until the peer has closed the connection, or time has passed */
+void link_await_end(Link *link, int timeout_ms);
 
 /* link_peer_failed() - whether the peer has said, with an error, that it has ended */
 gboolean link_peer_failed(const Link *link);

@@ -25,14 +25,14 @@
 #include "pair/frames.h"
 #include "pair/screen-copy.h"
 
-#define ANSWER_MS 10000  /* for what the destination does at once */
-#define PREPARE_MS 60000 /* for starting two hypervisors */
-#define SWITCHOVER_MS 10000
-#define COMPLETE_MS 60000 /* for the rest of both VMs' state */
-#define QUIESCE_MS 50     /* what the user VM has not read by then goes with the handover */
-#define LOOK_MS 20        /* between two looks at the migrations */
+#define PREPARE_MS 60000   /* for what the destination does while both VMs run */
+#define ANSWER_MS 5000     /* for what it does while they are stopped */
+#define SWITCHOVER_MS 5000 /* for what was left of their memory when they stopped */
+#define COMPLETE_MS 10000  /* for the state of their devices */
+#define FAREWELL_MS 5000   /* for the destination to remove what it has */
+#define QUIESCE_MS 50      /* what the user VM has not read by then goes with the handover */
+#define LOOK_MS 10         /* between two looks at the migrations */
 #define PROGRESS_US 200000
-#define OPENING_MS 120 /* until QEMU obeys an opened valve (valve.h) */
 
 typedef struct {
     Pair *pair;
@@ -67,17 +67,6 @@ static void tell_progress(Source *source)
         source->order->progress(&progress, source->order->data);
 }
 
-/* Send a message that has nothing but its name and wait for its answer. */
-static gboolean ask(Source *source, const char *message, const char *answer, int timeout_ms,
-                    GError **error)
-{
-    if (!link_send(source->link, message, json_object_new(), NULL, error))
-        return FALSE;
-    g_autoptr(LinkMessage) reply =
-        link_receive(source->link, answer, timeout_ms, source->order->cancellable, error);
-    return reply != NULL;
-}
-
 static gboolean run_offer(Source *source, GError **error)
 {
     const ComigrationOrder *order = source->order;
@@ -86,7 +75,8 @@ static gboolean run_offer(Source *source, GError **error)
         link_connect(order->host, order->port, source->pair->host->key, order->cancellable, error);
     if (!source->link)
         return FALSE;
-    if (!link_send(source->link, "offer", offer_make(source->pair), source->pair->settings, error))
+    if (!link_send(source->link, "offer", offer_make(source->pair), source->pair->settings,
+                   order->cancellable, error))
         return FALSE;
     g_autoptr(LinkMessage) accepted =
         link_receive(source->link, "accepted", PREPARE_MS, order->cancellable, error);
@@ -95,7 +85,8 @@ static gboolean run_offer(Source *source, GError **error)
 
 static gboolean run_prepare(Source *source, GError **error)
 {
-    if (!link_send(source->link, "prepare", json_object_new(), NULL, error))
+    if (!link_send(source->link, "prepare", json_object_new(), NULL, source->order->cancellable,
+                   error))
         return FALSE;
     g_autoptr(LinkMessage) prepared =
         link_receive(source->link, "prepared", PREPARE_MS, source->order->cancellable, error);
@@ -113,17 +104,25 @@ static gboolean run_prepare(Source *source, GError **error)
     return TRUE;
 }
 
+/* The destination says at once when it fails, and nothing else unasked; and without it there is
+ * nothing to go on for.
+ */
+static gboolean check_link(Source *source, GError **error)
+{
+    if (!link_lost(source->link) && !link_has_message(source->link))
+        return TRUE;
+    g_autoptr(LinkMessage) unexpected = link_receive(source->link, "nothing", 0, NULL, error);
+    return FALSE;
+}
+
 static gboolean look_at_both(Source *source, GError **error)
 {
     if (!valve_look(&source->user_vm, error) || !valve_look(&source->domain_r, error))
         return FALSE;
     if (g_get_monotonic_time() - source->told_us >= PROGRESS_US)
         tell_progress(source);
-    /* The destination says at once when it fails; and without it there is nothing to go on for. */
-    if (link_lost(source->link) || link_has_message(source->link)) {
-        g_autoptr(LinkMessage) unexpected = link_receive(source->link, "nothing", 0, NULL, error);
+    if (!check_link(source, error))
         return FALSE;
-    }
     return await_ms(LOOK_MS, source->order->cancellable, error);
 }
 
@@ -163,25 +162,32 @@ static gboolean run_pre_copy(Source *source, GError **error)
     return TRUE;
 }
 
-/* Let the picture go ahead; what changes of it from now on goes with the handover. */
+/* Let the picture go ahead; what changes of it from now on goes with the handover. That it is
+ * answered also shows, while both VMs still run, that the destination is ready to go on.
+ */
 static gboolean send_picture(Source *source, GError **error)
 {
+    GCancellable *cancellable = source->order->cancellable;
+
     screen_feed_record(source->pair->feed, source->changed);
     g_autoptr(GBytes) copy = screen_copy_make(&source->pair->region->region);
-
-    return link_send(source->link, "picture", json_object_new(), copy, error);
+    if (!link_send(source->link, "picture", json_object_new(), copy, cancellable, error))
+        return FALSE;
+    g_autoptr(LinkMessage) shown =
+        link_receive(source->link, "shown", PREPARE_MS, cancellable, error);
+    return shown != NULL;
 }
 
 static gboolean run_converged(Source *source, GError **error)
 {
-    if (!valve_open(&source->user_vm, error) || !valve_open(&source->domain_r, error) ||
-        !send_picture(source, error) ||
-        !await_ms(VALVE_OPENING_MS, source->order->cancellable, error))
+    /* The picture first: what goes over the wire while the valves are open is in their way. */
+    if (!send_picture(source, error) || !valve_open(&source->user_vm, error) ||
+        !valve_open(&source->domain_r, error))
         return FALSE;
     do {
         if (!look_at_both(source, error))
             return FALSE;
-    } while (!valve_near(&source->user_vm) || !valve_near(&source->domain_r));
+    } while (!valve_ready(&source->user_vm) || !valve_ready(&source->domain_r));
     return TRUE;
 }
 
@@ -203,17 +209,14 @@ static gboolean run_stop_r(Source *source, GError **error)
     return vm_pause(source->domain_r.vm, error);
 }
 
+/* Nobody tells when the user VM's QEMU reads from a socket, so this looks again and again. */
 static gboolean run_quiesce(Source *source, GError **error)
 {
-    g_autoptr(GError) left = NULL;
+    gint64 end_us = g_get_monotonic_time() + QUIESCE_MS * 1000;
 
-    if (await(relay_drained, source->pair->relay, QUIESCE_MS, source->order->cancellable,
-              "the user VM to take its input", &left))
-        return TRUE;
-    if (!g_error_matches(left, DMORE_ERROR, DMORE_ERROR_TIMEOUT)) {
-        g_propagate_error(error, g_steal_pointer(&left));
-        return FALSE;
-    }
+    while (!relay_drained(source->pair->relay) && g_get_monotonic_time() < end_us)
+        if (!await_ms(1, source->order->cancellable, error))
+            return FALSE;
     return TRUE;
 }
 
@@ -236,13 +239,30 @@ static gboolean run_handover(Source *source, GError **error)
     if (!handover)
         return FALSE;
     source->report->handover_bytes = g_bytes_get_size(handover);
-    if (!link_send(source->link, "handover", json_object_new(), handover, error))
+    if (!link_send(source->link, "handover", json_object_new(), handover,
+                   source->order->cancellable, error))
         return FALSE;
     g_autoptr(LinkMessage) installed =
         link_receive(source->link, "installed", ANSWER_MS, source->order->cancellable, error);
     return installed != NULL;
 }
 
+/* Until the VM stands still for good, having sent everything. One that has ended does so, too. */
+static gboolean await_completed(Vm *vm, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+
+    if (vm_state(vm) == VM_GONE ||
+        vm_migration_await(vm, VM_MIGRATION_COMPLETED, COMPLETE_MS, NULL, &failure) ||
+        vm_state(vm) == VM_GONE)
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+}
+
+/* A cancel waits for the end of this phase. A VM that ends here in it is no reason to go back once
+ * the destination has loaded both: its copies may be the only ones then.
+ */
 static gboolean run_complete(Source *source, GError **error)
 {
     GCancellable *cancellable = source->order->cancellable;
@@ -255,10 +275,10 @@ static gboolean run_complete(Source *source, GError **error)
         return FALSE;
     if (!vm_migration_continue(user_vm, error) || !vm_migration_continue(domain_r, error))
         return FALSE;
-    if (!ask(source, "complete", "loaded", COMPLETE_MS, error))
+    if (!link_send(source->link, "complete", json_object_new(), NULL, NULL, error))
         return FALSE;
-    return vm_migration_await(user_vm, VM_MIGRATION_COMPLETED, COMPLETE_MS, cancellable, error) &&
-           vm_migration_await(domain_r, VM_MIGRATION_COMPLETED, COMPLETE_MS, cancellable, error);
+    g_autoptr(LinkMessage) loaded = link_receive(source->link, "loaded", COMPLETE_MS, NULL, error);
+    return loaded && await_completed(user_vm, error) && await_completed(domain_r, error);
 }
 
 /* What the two pauses were. The destination tells how long after the commit each VM resumed; of the
@@ -278,39 +298,48 @@ static void measure_pauses(Source *source, gint64 sent_us, JsonObject *running)
 
 static LinkMessage *send_commit(Source *source, GError **error)
 {
-    if (!link_send(source->link, "commit", json_object_new(), NULL, error))
+    if (!link_send(source->link, "commit", json_object_new(), NULL, NULL, error))
         return NULL;
-    return link_receive(source->link, "running", COMPLETE_MS, NULL, error);
+    /* However long it takes: nothing else may be done meanwhile. A lost link ends the wait. */
+    return link_receive(source->link, "running", -1, NULL, error);
 }
 
 static gboolean run_commit(Source *source, GError **error)
 {
-    if (g_cancellable_is_cancelled(source->order->cancellable)) {
-        g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_CANCELLED,
-                            "cancelled before the commit");
+    Pair *pair = source->pair;
+
+    gboolean ended = vm_state(pair->user_vm) == VM_GONE || vm_state(pair->domain_r) == VM_GONE;
+    if (!await_ms(0, ended ? NULL : source->order->cancellable, error) ||
+        !check_link(source, error))
         return FALSE;
-    }
 
     g_autoptr(GError) failure = NULL;
     gint64 sent_us = g_get_monotonic_time();
-    source->pair->state = PAIR_UNDECIDED;
+    pair->state = PAIR_UNDECIDED;
     g_autoptr(LinkMessage) running = send_commit(source, &failure);
-    if (!running) {
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_UNDECIDED,
-                    "it is not known whether %s runs the pair now: %s; both VMs stay paused here "
-                    "until the two hosts have spoken",
-                    source->order->host, failure->message);
+    if (running) {
+        pair->state = PAIR_STOPPING;
+        measure_pauses(source, sent_us, running->object);
+        return TRUE;
+    }
+    if (link_peer_failed(source->link)) {
+        /* It has said that it runs nothing and has removed the pair. */
+        pair->state = PAIR_MIGRATING;
+        g_propagate_error(error, g_steal_pointer(&failure));
         return FALSE;
     }
-    measure_pauses(source, sent_us, running->object);
-    return TRUE;
+    g_set_error(error, DMORE_ERROR, DMORE_ERROR_UNDECIDED,
+                "it is not known whether %s runs the pair now: %s; both VMs stay paused here. Ask "
+                "'dmore status' there: if the pair runs, 'dmore down' removes what is left here",
+                source->order->host, failure->message);
+    return FALSE;
 }
 
 static gboolean send_frames(Source *source, const char *message, FrameWatch *watch, GError **error)
 {
     g_autoptr(GBytes) frames = watch ? frame_watch_take(watch) : NULL;
 
-    return link_send(source->link, message, json_object_new(), frames, error);
+    return link_send(source->link, message, json_object_new(), frames, NULL, error);
 }
 
 static gboolean forward_frames(Source *source, GError **error)
@@ -330,81 +359,83 @@ static gboolean run_retire(Source *source, GError **error)
     if (vm_migration_query(source->domain_r.vm, &status, NULL))
         source->report->domain_r_bytes = status.transferred;
     source->report->total_us = g_get_monotonic_time() - source->begun_us;
-    if (!told || !link_send(source->link, "retire", report_to_json(source->report), NULL, &untold))
+    if (!told ||
+        !link_send(source->link, "retire", report_to_json(source->report), NULL, NULL, &untold))
         g_message("%s was not told how the co-migration went: %s", source->order->host,
                   untold->message);
     pair_end(source->pair);
     return TRUE;
 }
 
-static void warn_undo(const char *what, GError *error)
+/* What could not be undone is told to the operator along with the reason of the failure. */
+static void note_trouble(GString *troubles, GError *error)
 {
-    g_critical("%s, while undoing the co-migration: %s", what, error->message);
+    if (!error)
+        return;
+    g_string_append_printf(troubles, "; and in undoing it: %s", error->message);
     g_error_free(error);
 }
 
-static void undo_offer(Source *source)
-{
-    g_clear_pointer(&source->link, link_free);
-}
-
-static void undo_pre_copy(Source *source)
+static void cancel_migration(Vm *vm, GString *troubles)
 {
     GError *error = NULL;
 
-    if (!vm_migration_cancel(source->domain_r.vm, &error))
-        warn_undo("the migration of Domain R could not be cancelled", error);
-    error = NULL;
-    if (!vm_migration_cancel(source->user_vm.vm, &error))
-        warn_undo("the migration of the user VM could not be cancelled", error);
+    if (vm_state(vm) != VM_GONE && !vm_migration_cancel(vm, &error))
+        note_trouble(troubles, error);
+}
+
+static void undo_pre_copy(Source *source, GString *troubles)
+{
+    cancel_migration(source->domain_r.vm, troubles);
+    cancel_migration(source->user_vm.vm, troubles);
 }
 
 /* Resume a VM that was stopped, whether its migration waits for the switch-over or has completed.
  */
-static void undo_stop(Vm *vm)
+static void undo_stop(Vm *vm, GString *troubles)
 {
+    VmMigrationStatus status = {0};
     GError *error = NULL;
-    gboolean completed = vm_state(vm) == VM_MIGRATED;
 
-    if (!completed && !vm_migration_cancel(vm, &error)) {
-        warn_undo("a migration could not be cancelled", error);
-        error = NULL;
-    }
-    if (!vm_resume(vm, &error)) {
-        warn_undo("a VM could not be resumed", error);
+    if (vm_state(vm) == VM_GONE || vm_state(vm) == VM_RUNNING)
         return;
-    }
-    if (completed && !vm_announce(vm, &error))
-        warn_undo("a VM could not be announced", error);
+    if (!vm_migration_query(vm, &status, &error))
+        note_trouble(troubles, g_steal_pointer(&error));
+    /* One that has completed may be about to stand still for good: only then does it take a resume.
+     */
+    if (status.state != VM_MIGRATION_COMPLETED)
+        cancel_migration(vm, troubles);
+    else if (!vm_migration_await(vm, VM_MIGRATION_COMPLETED, COMPLETE_MS, NULL, &error))
+        note_trouble(troubles, g_steal_pointer(&error));
+    if (!vm_resume(vm, &error))
+        note_trouble(troubles, error);
 }
 
-static void undo_converged(Source *source)
-{
-    screen_feed_record(source->pair->feed, NULL);
-}
-
-static void undo_stop_r(Source *source)
+static void undo_stop_r(Source *source, GString *troubles)
 {
     g_clear_pointer(&source->domain_r_frames, frame_watch_free);
-    undo_stop(source->domain_r.vm);
+    /* Promise 2: without its user VM Domain R does not run, unless to show that it has ended. */
+    if (vm_state(source->user_vm.vm) == VM_PAUSED)
+        return;
+    undo_stop(source->domain_r.vm, troubles);
     kick_send(source->pair->kick);
 }
 
-static void undo_stop_u(Source *source)
+static void undo_stop_u(Source *source, GString *troubles)
 {
     g_clear_pointer(&source->user_vm_frames, frame_watch_free);
-    undo_stop(source->user_vm.vm);
+    undo_stop(source->user_vm.vm, troubles);
     relay_thaw(source->pair->relay);
 }
 
 static const struct {
     gboolean (*run)(Source *source, GError **error);
-    void (*undo)(Source *source); /* NULL: nothing to undo */
+    void (*undo)(Source *source, GString *troubles); /* NULL: nothing to undo */
 } phases[PHASE_COUNT] = {
-    [PHASE_OFFER] = {run_offer, undo_offer},
+    [PHASE_OFFER] = {run_offer, NULL},
     [PHASE_PREPARE] = {run_prepare, NULL},
     [PHASE_PRE_COPY] = {run_pre_copy, undo_pre_copy},
-    [PHASE_CONVERGED] = {run_converged, undo_converged},
+    [PHASE_CONVERGED] = {run_converged, NULL},
     [PHASE_STOP_R] = {run_stop_r, undo_stop_r},
     [PHASE_QUIESCE] = {run_quiesce, NULL},
     [PHASE_STOP_U] = {run_stop_u, undo_stop_u},
@@ -414,27 +445,58 @@ static const struct {
     [PHASE_RETIRE] = {run_retire, NULL},
 };
 
-/* Back to where it began: both VMs run here. */
-static void undo(Source *source, const GError *reason)
+/* A VM that has ended ends the co-migration by the way of a cancel; that is what is to be told. */
+static void explain(const Source *source, GError **failure)
 {
-    g_message("co-migration to %s ends in phase %s: %s", source->order->host,
-              phase_name(source->phase), reason->message);
-    if (source->link && !link_lost(source->link))
-        link_send_error(source->link, reason);
+    Vm *const vms[] = {source->user_vm.vm, source->domain_r.vm};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(vms); i++) {
+        if (vm_state(vms[i]) != VM_GONE)
+            continue;
+        g_clear_error(failure);
+        *failure =
+            g_error_new(DMORE_ERROR, DMORE_ERROR_FAILED,
+                        "%s has ended during the co-migration; its log tells why", vm_name(vms[i]));
+        return;
+    }
+}
+
+/* Back to where it began: both VMs run here. The VMs come first; the destination cannot do any harm
+ * without a commit, so it may learn of it later.
+ */
+static void undo(Source *source, GError **failure)
+{
+    g_autoptr(GString) troubles = g_string_new(NULL);
+
+    explain(source, failure);
     for (int phase = (int)source->phase; phase >= 0; phase--)
         if (phases[phase].undo)
-            phases[phase].undo(source);
+            phases[phase].undo(source, troubles);
     source->pair->state = PAIR_RUNNING;
+    g_message("co-migration to %s ends in phase %s: %s%s", source->order->host,
+              phase_name(source->phase), (*failure)->message, troubles->str);
+    if (source->link && !link_lost(source->link)) {
+        link_send_error(source->link, *failure);
+        /* When the operator hears of it, nothing is left on the other host. */
+        link_await_end(source->link, FAREWELL_MS);
+    }
+    if (troubles->len) {
+        GError *extended = g_error_new(DMORE_ERROR, dmore_error_of(*failure), "%s%s",
+                                       (*failure)->message, troubles->str);
+        g_error_free(*failure);
+        *failure = extended;
+    }
 }
 
 static gboolean run_phase(Source *source, GError **error)
 {
     gint64 begun_us = g_get_monotonic_time();
+    GCancellable *cancellable = source->phase <= PHASE_COMMIT ? source->order->cancellable : NULL;
 
     g_message("phase %s", phase_name(source->phase));
     tell_progress(source);
-    gboolean done = hold_phase(source->phase, source->order->cancellable, error) &&
-                    phases[source->phase].run(source, error);
+    gboolean done =
+        hold_phase(source->phase, cancellable, error) && phases[source->phase].run(source, error);
     gint64 took_us = g_get_monotonic_time() - begun_us;
     source->report->phase_us[source->phase] = took_us;
     if (done)
@@ -442,15 +504,18 @@ static gboolean run_phase(Source *source, GError **error)
     return done;
 }
 
+/* What may be undone is decided by the state alone: it is PAIR_MIGRATING until the commit is sent,
+ * and again if the destination has refused it.
+ */
 static gboolean run_phases(Source *source, GError **error)
 {
     for (source->phase = 0; source->phase < PHASE_COUNT; source->phase++) {
-        g_autoptr(GError) failure = NULL;
+        GError *failure = NULL;
         if (run_phase(source, &failure))
             continue;
-        if (!g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_UNDECIDED))
-            undo(source, failure);
-        g_propagate_error(error, g_steal_pointer(&failure));
+        if (source->pair->state == PAIR_MIGRATING)
+            undo(source, &failure);
+        g_propagate_error(error, failure);
         return FALSE;
     }
     return TRUE;
@@ -478,6 +543,8 @@ gboolean source_run(Pair *pair, const ComigrationOrder *order, ComigrationReport
     source.changed = changed;
     pair->state = PAIR_MIGRATING;
     gboolean done = run_phases(&source, error);
+    if (pair->feed)
+        screen_feed_record(pair->feed, NULL);
     report->total_us = g_get_monotonic_time() - source.begun_us;
     g_clear_pointer(&source.link, link_free);
     g_clear_pointer(&source.user_vm_frames, frame_watch_free);

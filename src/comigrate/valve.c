@@ -36,11 +36,12 @@ gboolean valve_near(const Valve *valve)
 {
     gint64 part_ms = (valve->looked_us - valve->begun_us) / 1000 / VALVE_BUDGET_PART;
     guint64 budget_ms = (guint64)CLAMP(part_ms, VALVE_BUDGET_MIN_MS, VALVE_BUDGET_MAX_MS);
-    guint64 affordable = MIN(valve->fastest, valve->bandwidth) / 1000 * budget_ms;
+    guint64 speed = MIN(valve->fastest, valve->bandwidth);
+    guint64 affordable = MAX(speed / 1000 * budget_ms,
+                             MIN((guint64)VALVE_LITTLE, speed / 1000 * VALVE_BUDGET_MAX_MS));
 
     /* Before the second pass "remaining" only says what the first has not reached yet. */
-    return valve->status.pass > 1 &&
-           valve->status.remaining <= MAX(affordable, (guint64)VALVE_LITTLE_MIN);
+    return valve->status.pass > 1 && valve->status.remaining <= affordable;
 }
 
 static gboolean set(Valve *valve, gboolean shut, GError **error)
@@ -66,5 +67,11 @@ gboolean valve_shut(Valve *valve, GError **error)
 
 gboolean valve_open(Valve *valve, GError **error)
 {
+    valve->opened_pass = valve->status.pass;
     return set(valve, FALSE, error);
+}
+
+gboolean valve_ready(const Valve *valve)
+{
+    return valve->status.pass >= valve->opened_pass + VALVE_OPEN_PASSES && valve_near(valve);
 }

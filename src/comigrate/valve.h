@@ -15,9 +15,11 @@
  * "Little" is what the stop can afford: what goes over the wire in the budget, some milliseconds,
  * at the speed this migration has shown. The budget begins small and grows with the time that the
  * pre-copy takes, so that a busy guest, too, comes to an end: a longer pause against a longer wait.
- * valve_open() opens a valve for the last moment. A change of bandwidth
- * takes QEMU up to 100 ms to obey (its rate limit works in windows of that length), so after
- * opening one has to look at the remainder again rather than believe the last one.
+ *
+ * valve_open() opens a valve for the last moment. QEMU obeys a change of bandwidth only at the end
+ * of a window of 100 ms, so what was left before says nothing: valve_ready() waits for passes that
+ * were made since. They follow each other without a pause then, at the guests' expense, so the stop
+ * should come as soon as both are ready.
  */
 #ifndef DMORE_COMIGRATE_VALVE_H
 #define DMORE_COMIGRATE_VALVE_H
@@ -26,17 +28,17 @@
 
 #define VALVE_BUDGET_MIN_MS 20
 #define VALVE_BUDGET_MAX_MS 500
-#define VALVE_BUDGET_PART                                                                          \
-    100                      /* the budget is this part of the time that the pre-copy has taken    \
-                              */
-#define VALVE_TRICKLE 65536  /* bytes a second */
-#define VALVE_OPENING_MS 120 /* until QEMU surely obeys a valve that was opened */
-#define VALVE_LITTLE_MIN (1u << 20) /* bytes; below this nothing is gained by waiting */
+/* The budget is this part of the time that the pre-copy has taken. */
+#define VALVE_BUDGET_PART 100
+#define VALVE_TRICKLE 65536     /* bytes a second */
+#define VALVE_OPEN_PASSES 3     /* by which a valve that was opened surely is open */
+#define VALVE_LITTLE (1u << 20) /* bytes; below this nothing is gained by waiting */
 
 typedef struct {
     Vm *vm;
     guint64 bandwidth; /* when open, bytes a second */
     gboolean shut;
+    guint64 opened_pass;      /* the pass at the last look before it was opened */
     VmMigrationStatus status; /* of the last look */
     gint64 begun_us;          /* monotonic time */
     gint64 looked_us;         /* monotonic time of the last look; 0 before the first */
@@ -59,5 +61,8 @@ gboolean valve_widen(Valve *valve, guint64 bandwidth, GError **error);
 
 gboolean valve_shut(Valve *valve, GError **error);
 gboolean valve_open(Valve *valve, GError **error);
+
+/* valve_ready() - whether, at the last look, it was open and only little was left */
+gboolean valve_ready(const Valve *valve);
 
 #endif

@@ -59,9 +59,7 @@ void request_error(Request *request, const GError *error)
 {
     JsonObject *object = json_object_new();
 
-    json_object_set_string_member(
-        object, "code",
-        dmore_error_name(error->domain == DMORE_ERROR ? error->code : DMORE_ERROR_FAILED));
+    json_object_set_string_member(object, "code", dmore_error_name(dmore_error_of(error)));
     json_object_set_string_member(object, "message", error->message);
     answer(request, "error", object);
     connection_unref(request->connection);

@@ -49,10 +49,9 @@ static void tell_ready(Program *program, const char *name, JsonObject *object)
 static int tell_failure(Program *program, const GError *error)
 {
     JsonObject *object = json_object_new();
-    int code = error->domain == DMORE_ERROR ? error->code : DMORE_ERROR_FAILED;
 
     g_critical("%s", error->message);
-    json_object_set_string_member(object, "code", dmore_error_name(code));
+    json_object_set_string_member(object, "code", dmore_error_name(dmore_error_of(error)));
     json_object_set_string_member(object, "message", error->message);
     tell_ready(program, "error", object);
     return 1;

@@ -174,7 +174,7 @@ static void do_cancel(Service *service, Request *request, JsonObject *arguments)
 
     if (state == PAIR_UNDECIDED) {
         refuse(request, DMORE_ERROR_BUSY,
-               "the co-migration is committed and cannot be cancelled any more");
+               "it is too late to cancel: the co-migration may be committed already");
         return;
     }
     if (state != PAIR_MIGRATING && state != PAIR_INCOMING) {
@@ -191,15 +191,28 @@ static void do_down(Service *service, Request *request, JsonObject *arguments)
     queue(service, run_down, request);
 }
 
+typedef void (*Command)(Service *service, Request *request, JsonObject *arguments);
+
 static const struct {
     const char *name;
-    void (*run)(Service *service, Request *request, JsonObject *arguments);
+    Command run;
     gboolean procedure; /* refused while a procedure runs */
 } commands[] = {
     {"status", do_status, FALSE},         {"console", do_console, FALSE},
     {"screenshot", do_screenshot, FALSE}, {"cancel", do_cancel, FALSE},
     {"migrate", do_migrate, TRUE},        {"down", do_down, TRUE},
 };
+
+/* One procedure at a time, and none on a pair that is on its way. What is left here of a pair of
+ * which nobody knows where it runs can be taken down by an operator who has looked.
+ */
+static gboolean may_begin(const Service *service, Command command)
+{
+    PairState state = service->pair->state;
+
+    return !service->queued && !service->ending &&
+           (state == PAIR_RUNNING || (state == PAIR_UNDECIDED && command == do_down));
+}
 
 static void on_requested(Request *request, const char *command, JsonObject *arguments,
                          gpointer data)
@@ -209,7 +222,7 @@ static void on_requested(Request *request, const char *command, JsonObject *argu
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {
         if (!g_str_equal(commands[i].name, command))
             continue;
-        if (commands[i].procedure && (service->queued || service->pair->state != PAIR_RUNNING))
+        if (commands[i].procedure && !may_begin(service, commands[i].run))
             refuse(request, DMORE_ERROR_BUSY, "%s is %s; wait until that is over, or cancel it",
                    service->pair->config->name, pair_state_name(service->pair->state));
         else
@@ -294,6 +307,8 @@ void service_run(Service *service)
         await(has_work, service, -1, NULL, "a request", NULL);
         if (service->queued)
             service->queued(service, service->queued_request);
+        else if (service->pair->state == PAIR_UNDECIDED)
+            return; /* never end VMs that may be the only ones */
         else
             run_down(service, NULL);
         service->queued = NULL;

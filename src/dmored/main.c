@@ -87,5 +87,5 @@ int main(int argc, char **argv)
     if (serve(config_path, &error))
         return 0;
     g_critical("%s", error->message);
-    return error->code;
+    return dmore_error_of(error);
 }

@@ -110,8 +110,14 @@ static gsize send_to_vm(Stream *stream, const void *bytes, gsize size)
 static gboolean pump_to_vm(Stream *stream)
 {
     gboolean moved = FALSE;
+    gsize turn = 0;
 
     while (!stream->broken && !stream->out_source) {
+        /* One that fills its ring as fast as it is emptied must not keep the others waiting. */
+        if (turn >= RING_CAPACITY) {
+            stream->out_source = g_unix_fd_add(stream->fd, G_IO_OUT, ready, stream);
+            break;
+        }
         if (stream->unread->len) {
             gsize sent = send_to_vm(stream, stream->unread->data, stream->unread->len);
             g_byte_array_remove_range(stream->unread, 0, (guint)sent);
@@ -127,7 +133,11 @@ static gboolean pump_to_vm(Stream *stream)
             break;
         }
         gsize sent = send_to_vm(stream, chunk, (gsize)n);
-        ring_consume(&stream->to_vm, sent);
+        if (ring_consume(&stream->to_vm, sent) < 0) {
+            stream_break(stream, "Domain R has taken back bytes that it had written");
+            break;
+        }
+        turn += sent;
         moved |= sent > 0;
     }
     return moved;

@@ -154,7 +154,7 @@ static void on_event(const char *name, JsonObject *event, gpointer data)
     }
     if (strcmp(name, "MIGRATION") == 0)
         vm->migration = vm_migration_parse(json_get_text(event, "status", ""));
-    if (strcmp(name, "RESET") == 0)
+    if (strcmp(name, "RESET") == 0 && vm->events->reset)
         vm->events->reset(vm, vm->data);
 }
 
@@ -405,7 +405,16 @@ gboolean vm_resume(Vm *vm, GError **error)
                     "%s cannot run: its state has not arrived yet", vm->name);
         return FALSE;
     }
-    return vm_command(vm, "cont", VM_RUNNING, error);
+    g_autoptr(GError) failure = NULL;
+
+    if (vm_command(vm, "cont", VM_RUNNING, &failure))
+        return TRUE;
+    /* Refused, and asked again it says that it stands still: then nothing of it has run. */
+    if (g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_FAILED) && vm_refresh(vm, NULL) &&
+        vm->state == VM_PAUSED)
+        failure->code = DMORE_ERROR_HOST;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
 }
 
 gboolean vm_announce(Vm *vm, GError **error)

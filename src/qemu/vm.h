@@ -50,7 +50,7 @@ typedef struct {
     /* The VM's state has changed without vm_pause(), vm_resume() or a migration: reset, powered
      * off, panicked, stopped by an I/O error, or the process is gone (@detail says how). */
     void (*state_changed)(Vm *vm, VmState state, const char *detail, gpointer data);
-    /* The guest was reset. */
+    /* (nullable): The guest was reset. */
     void (*reset)(Vm *vm, gpointer data);
 } VmEvents;
 
@@ -94,6 +94,10 @@ const char *vm_state_name(VmState state);
 const char *vm_version(const Vm *vm);
 
 gboolean vm_pause(Vm *vm, GError **error);
+
+/* vm_resume() - Return: FALSE with DMORE_ERROR_HOST when the hypervisor has refused and the VM has
+ * surely not run, with another code when it may have run
+ */
 gboolean vm_resume(Vm *vm, GError **error);
 
 /* vm_announce() - tell switches where the VM's addresses are now */

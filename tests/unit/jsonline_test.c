@@ -18,6 +18,7 @@
 
 #include "base/await.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/jsonline.h"
 
 /* One end is the JsonLine, the other a plain descriptor on which the test plays the peer. */
@@ -235,7 +236,7 @@ static char *nested(int depth)
 static void deepest_nesting_is_taken(void **state)
 {
     struct talk *talk = *state;
-    g_autofree char *text = nested(JSONLINE_DEPTH);
+    g_autofree char *text = nested(JSON_DEPTH_MAX);
 
     say(talk, text);
     settle();
@@ -244,7 +245,7 @@ static void deepest_nesting_is_taken(void **state)
 
 static void deeper_nesting_is_refused(void **state)
 {
-    g_autofree char *text = nested(JSONLINE_DEPTH + 1);
+    g_autofree char *text = nested(JSON_DEPTH_MAX + 1);
 
     expect_refused(state, text);
 }
