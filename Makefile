@@ -6,6 +6,7 @@
 #   make            the host's programs and Domain R's image, in build/
 #   make demo       a console that survives two moves; KEEP=1 leaves it running
 #   make check      every test; the last line is 'N passed, N failed'
+#   make model      the co-migration, checked exhaustively; doc/model.md
 #   make lint       format and static analysis, and that alone
 #   make install    PREFIX=/usr/local, DESTDIR=
 #   make clean      removes build/; the root kept for the image stays in the user's cache
@@ -53,7 +54,10 @@ install: programs image
 	install -m 644 $(BUILD)/image/vmlinuz $(BUILD)/image/initrd $(BUILD)/image/image.json \
 		$(DESTDIR)$(PREFIX)/share/dmore/image
 
+model: packages
+	@model/run
+
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all programs image packages demo check lint install clean
+.PHONY: model all programs image packages demo check lint install clean
