@@ -83,8 +83,14 @@ class Console:
         self.bench, self.lab, self.pair, self.guest = bench, bench.lab, bench.pair, bench.guest
         bench.reset()
         self.capture = Capture(bench.lab, bench.pair.address, bench.pair.port, f"{bench.pair.name}{bench.guest.mark()}")
+        self._visitors = contextlib.ExitStack()
         self.client = bench.client(*options)
         self.mark = self.guest.mark()
+
+    def enter(self, visitor):
+        """Enter a context that is left only when the story has been checked: another client, whose own
+        goodbye is no broken connection."""
+        return self._visitors.enter_context(visitor)
 
     def typed(self):
         return self.guest.typed(self.mark)
@@ -113,6 +119,7 @@ class Console:
             assert connection.unbroken, f"FIN {connection.fins}, RST {connection.resets}"
 
     def close(self):
+        self._visitors.close()
         self.client.close()
         self.capture.stop()
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """More than one client at a console, and other consoles beside it."""
 
+import contextlib
+
 import pytest
 
 from conftest import Bench, at_console
@@ -10,7 +12,7 @@ from lab.typist import Typist
 def test_two_clients_at_once(bench):
     """Both see the same, both may type, and neither loses its connection when the pair moves."""
     with at_console(bench, clients=2) as console:
-        second = bench.client("--encodings", "tight raw")
+        second = console.enter(contextlib.closing(bench.client("--encodings", "tight raw")))
         typist = Typist(console.client)
         typist.start()
         console.await_typed(20)
@@ -23,7 +25,6 @@ def test_two_clients_at_once(bench):
         console.check_typed(text + "second")
         assert bench.check_screen(console.client) == bench.check_screen(second)
         assert not second.disconnected()
-    second.close()
 
 
 @pytest.fixture

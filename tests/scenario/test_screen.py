@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The client's picture is the guest's, whatever changes while the pair moves."""
 
+import contextlib
+
 from conftest import at_console
 
 
@@ -37,6 +39,5 @@ def test_late_client_gets_the_whole_picture(bench):
     with at_console(bench, clients=2) as console:
         console.guest.command("lines 10")
         console.pair.migrate()
-        late = bench.client()
+        late = console.enter(contextlib.closing(bench.client()))
         assert bench.check_screen(late) == console.client.picture()
-    late.close()

@@ -92,7 +92,8 @@ def same_picture(desktop, window, bench, observer, timeout=10):
 
 def test_typing_in_tigervnc_across_a_move(lab, desktop, bench):
     text = "the quick brown fox jumps over the lazy dog 0123456789 " * 3
-    with at_console(bench, clients=2) as console, viewer(lab, desktop, bench) as window:
+    with at_console(bench, clients=2) as console:
+        window = console.enter(viewer(lab, desktop, bench))
         keep_png(same_picture(desktop, window, bench, console.client), "viewer-before")
         typing = desktop.start("xdotool", "type", "--delay", "60", text)
         console.await_typed(10)
@@ -104,7 +105,8 @@ def test_typing_in_tigervnc_across_a_move(lab, desktop, bench):
 
 def test_pointer_in_tigervnc(lab, desktop, bench):
     """A click in the middle of the window is one in the middle of the guest's screen."""
-    with at_console(bench, clients=2) as console, viewer(lab, desktop, bench) as window:
+    with at_console(bench, clients=2) as console:
+        window = console.enter(viewer(lab, desktop, bench))
         picture = desktop.screenshot(window)
         bench.pair.migrate()
         desktop.run("xdotool", "mousemove", "--window", window, str(picture.width // 2), str(picture.height // 2))
