@@ -20,6 +20,7 @@ gboolean cancel_run(const HostConfig *host, int argc, char **argv, GError **erro
 gboolean console_run(const HostConfig *host, int argc, char **argv, GError **error);
 gboolean screenshot_run(const HostConfig *host, int argc, char **argv, GError **error);
 gboolean down_run(const HostConfig *host, int argc, char **argv, GError **error);
+gboolean resolve_run(const HostConfig *host, int argc, char **argv, GError **error);
 gboolean keygen_run(const HostConfig *host, int argc, char **argv, GError **error);
 gboolean demo_run(const HostConfig *host, int argc, char **argv, GError **error);
 

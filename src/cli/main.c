@@ -25,6 +25,7 @@ static const struct {
     {"console", console_run, "NAME", "print how to connect to the console"},
     {"screenshot", screenshot_run, "NAME FILE.png", "take a picture of the console"},
     {"down", down_run, "NAME", "end a pair"},
+    {"resolve", resolve_run, "NAME --here", "run an undecided pair on this host"},
     {"keygen", keygen_run, "[FILE]", "make the key that all hosts share"},
     {"demo", demo_run, "", "show a console that survives a move"},
 };

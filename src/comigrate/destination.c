@@ -188,8 +188,11 @@ static gboolean commit_decided(gpointer data)
            vm_state(run->pair->user_vm) != VM_PAUSED || vm_state(run->pair->domain_r) != VM_PAUSED;
 }
 
+/* That it stands ready is asked of it, for its end may not have been heard of yet. */
 static gboolean check_loaded(Vm *vm, GError **error)
 {
+    if (vm_state(vm) == VM_PAUSED && !vm_refresh(vm, error))
+        return FALSE;
     if (vm_state(vm) == VM_PAUSED)
         return TRUE;
     g_set_error(error, DMORE_ERROR, DMORE_ERROR_FAILED, "%s is %s after it was loaded", vm_name(vm),
@@ -204,13 +207,13 @@ static gboolean run_commit(Run *run, GError **error)
     /* Only the source can end it now, so neither time nor a cancel does. But a pair that cannot run
      * here any more is refused, as long as nothing has run: then the source goes back. */
     await(commit_decided, run, -1, NULL, "the commit", NULL);
+    gint64 committed_us = g_get_monotonic_time();
     if (!check_loaded(pair->user_vm, error) || !check_loaded(pair->domain_r, error))
         return FALSE;
     g_autoptr(LinkMessage) commit = link_receive(run->link, "commit", -1, NULL, error);
     if (!commit)
         return FALSE;
 
-    gint64 committed_us = g_get_monotonic_time();
     g_autoptr(JsonObject) running = json_object_new();
     if (!resume(run, committed_us, running, error))
         return FALSE;

@@ -330,7 +330,8 @@ static gboolean run_commit(Source *source, GError **error)
     }
     g_set_error(error, DMORE_ERROR, DMORE_ERROR_UNDECIDED,
                 "it is not known whether %s runs the pair now: %s; both VMs stay paused here. Ask "
-                "'dmore status' there: if the pair runs, 'dmore down' removes what is left here",
+                "'dmore status' there: if the pair runs, 'dmore down' removes what is left here, "
+                "if not, 'dmore resolve --here' runs it",
                 source->order->host, failure->message);
     return FALSE;
 }

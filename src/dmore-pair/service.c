@@ -100,6 +100,17 @@ static void run_down(Service *service, Request *request)
         request_result(request, json_object_new());
 }
 
+static void run_resolve(Service *service, Request *request)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_message("an operator has decided that the pair runs here");
+    if (pair_run_here(service->pair, &error))
+        request_result(request, json_object_new());
+    else
+        request_error(request, error);
+}
+
 static void queue(Service *service, Procedure procedure, Request *request)
 {
     service->queued = procedure;
@@ -191,27 +202,39 @@ static void do_down(Service *service, Request *request, JsonObject *arguments)
     queue(service, run_down, request);
 }
 
+static void do_resolve(Service *service, Request *request, JsonObject *arguments)
+{
+    queue(service, run_resolve, request);
+}
+
 typedef void (*Command)(Service *service, Request *request, JsonObject *arguments);
 
 static const struct {
     const char *name;
     Command run;
-    gboolean procedure; /* refused while a procedure runs */
+    gboolean procedure; /* refused while one runs, and by the states of may_begin() */
 } commands[] = {
-    {"status", do_status, FALSE},         {"console", do_console, FALSE},
-    {"screenshot", do_screenshot, FALSE}, {"cancel", do_cancel, FALSE},
-    {"migrate", do_migrate, TRUE},        {"down", do_down, TRUE},
+    {"status", do_status, FALSE},
+    {"console", do_console, FALSE},
+    {"screenshot", do_screenshot, FALSE},
+    {"cancel", do_cancel, FALSE},
+    {"resolve", do_resolve, TRUE},
+    {"migrate", do_migrate, TRUE},
+    {"down", do_down, TRUE},
 };
 
-/* One procedure at a time, and none on a pair that is on its way. What is left here of a pair of
- * which nobody knows where it runs can be taken down by an operator who has looked.
+/* One procedure at a time, and none on a pair that is on its way. A pair of which nobody knows
+ * where it runs is an operator's, who has looked: to take down here, or to run here.
  */
 static gboolean may_begin(const Service *service, Command command)
 {
     PairState state = service->pair->state;
 
-    return !service->queued && !service->ending &&
-           (state == PAIR_RUNNING || (state == PAIR_UNDECIDED && command == do_down));
+    if (service->queued || service->ending)
+        return FALSE;
+    if (command == do_resolve)
+        return state == PAIR_UNDECIDED;
+    return state == PAIR_RUNNING || (state == PAIR_UNDECIDED && command == do_down);
 }
 
 static void on_requested(Request *request, const char *command, JsonObject *arguments,
@@ -223,7 +246,7 @@ static void on_requested(Request *request, const char *command, JsonObject *argu
         if (!g_str_equal(commands[i].name, command))
             continue;
         if (commands[i].procedure && !may_begin(service, commands[i].run))
-            refuse(request, DMORE_ERROR_BUSY, "%s is %s; wait until that is over, or cancel it",
+            refuse(request, DMORE_ERROR_BUSY, "'%s' is not possible while %s is %s", command,
                    service->pair->config->name, pair_state_name(service->pair->state));
         else
             commands[i].run(service, request, arguments);

@@ -360,6 +360,18 @@ gboolean pair_start(Pair *pair, GError **error)
     return TRUE;
 }
 
+gboolean pair_run_here(Pair *pair, GError **error)
+{
+    if (!vm_resume(pair->user_vm, error))
+        return FALSE;
+    pair->state = PAIR_RUNNING;
+    if (!screen_feed_is_open(pair->feed))
+        screen_feed_open(pair->feed);
+    relay_thaw(pair->relay);
+    kick_send(pair->kick);
+    return vm_resume(pair->domain_r, error);
+}
+
 static void close_fd(int *fd)
 {
     if (*fd >= 0)

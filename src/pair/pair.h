@@ -105,6 +105,11 @@ char *pair_path(const Pair *pair, RunFile file);
 /* pair_domain_r_message() - what Domain R says of itself, made valid UTF-8; free with g_free() */
 char *pair_domain_r_message(const Pair *pair);
 
+/* pair_run_here() - run a pair whose VMs stand still: it was undecided, and somebody has decided
+ * Awaits. Return: FALSE, the pair still undecided, when the user VM cannot run.
+ */
+gboolean pair_run_here(Pair *pair, GError **error);
+
 /* pair_memory() - bytes of memory that the two VMs may take */
 guint64 pair_memory(const Pair *pair);
 

@@ -24,9 +24,6 @@ struct Vm {
     gboolean ending;            /* vm_kill() is under way */
 };
 
-/* vm_refresh() - ask for the state now */
-gboolean vm_refresh(Vm *vm, GError **error);
-
 /* vm_migration_parse() - QEMU's word for the state of a migration */
 VmMigrationState vm_migration_parse(const char *status);
 

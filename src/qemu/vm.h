@@ -90,6 +90,11 @@ const char *vm_name(const Vm *vm);
 VmState vm_state(const Vm *vm);
 const char *vm_state_name(VmState state);
 
+/* vm_refresh() - ask for the state instead; awaits
+ * Return: FALSE when the hypervisor does not answer, as when its process has just ended.
+ */
+gboolean vm_refresh(Vm *vm, GError **error);
+
 /* vm_version() - the hypervisor's version, "10.0.2" */
 const char *vm_version(const Vm *vm);
 

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * resolve.c - dmore resolve NAME --here: decide where an undecided pair runs
+ */
+#include "cli/cli.h"
+
+#include "base/error.h"
+#include "cli/client.h"
+
+gboolean resolve_run(const HostConfig *host, int argc, char **argv, GError **error)
+{
+    gboolean here = FALSE;
+    const GOptionEntry entries[] = {
+        {"here", 0, 0, G_OPTION_ARG_NONE, &here, "it runs on this host, and nowhere else", NULL},
+        {0},
+    };
+
+    if (!cli_parse(&argc, &argv, "NAME --here",
+                   "Runs an undecided pair on this host: one whose other host was lost just when "
+                   "the move was committed. Make sure first that the pair does not run there: two "
+                   "copies of a VM destroy its disks.",
+                   entries, 1, 1, error))
+        return FALSE;
+    if (!here) {
+        g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_USAGE,
+                            "say --here if the pair is to run on this host; if it runs on the "
+                            "other one, \"dmore down\" removes what is left here");
+        return FALSE;
+    }
+
+    g_autoptr(JsonObject) result = client_call(host, argv[1], "resolve", NULL, error);
+
+    if (!result)
+        return FALSE;
+    cli_print("%s runs here\n", argv[1]);
+    return TRUE;
+}
