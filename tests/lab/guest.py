@@ -3,6 +3,7 @@
 
 import collections
 import os
+import select
 import socket
 import struct
 import threading
@@ -19,19 +20,23 @@ class Guest:
     """Listens on a socket to which the guest's second serial port connects, on whichever host.
 
     The pair's file is the same on both hosts, so both hypervisors get the same path. They are the
-    clients: during a co-migration both are connected, and each line is stamped with the time of its
-    arrival and the process id of the hypervisor that it came from.
+    clients: during a co-migration both are connected. The guest's port is one stream of bytes that the
+    source begins and the destination goes on with, in the middle of a line as it happens; so whatever
+    an older connection has brought is read before a newer one is looked at. Each line is stamped with
+    the time of its arrival and the process id of the hypervisor that it came from.
     """
 
     def __init__(self, path):
         self.path = str(path)
         self.journal = Journal(f"guest on {self.path}")
         self._current = None  # pid of the hypervisor that runs the guest
-        self._sockets = {}
+        self._sockets = {}  # by pid, the oldest first
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.path)
         self._listener.listen()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._stop_reading, self._stop_writing = socket.socketpair()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     def arguments(self):
         """QEMU's arguments for the guest's two serial ports: the kernel's console, and ours."""
@@ -43,37 +48,46 @@ class Guest:
         ]
 
     def close(self):
-        if self._listener.fileno() < 0:
+        if not self._thread:
             return
-        self._listener.shutdown(socket.SHUT_RDWR)  # wakes whoever accepts
-        self._listener.close()
+        self._stop_writing.close()
+        self._thread.join()
+        self._thread = None
+        for one in (self._listener, self._stop_reading, *self._sockets.values()):
+            one.close()
         os.unlink(self.path)
-        for connection in self._sockets.values():
-            connection.close()
 
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            pid = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
-            self._sockets[pid] = connection
-            threading.Thread(target=self._read, args=(connection, pid), daemon=True).start()
-
-    def _read(self, connection, pid):
+    def _serve(self):
+        live = []
         rest = b""
         while True:
-            try:
-                data = connection.recv(65536)
-            except OSError:
+            ready, _, _ = select.select([self._listener, self._stop_reading, *live], [], [])
+            if self._stop_reading in ready:
                 return
-            if not data:
-                return
-            now = time.monotonic()
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                self.journal.append(Line(now, pid, line.decode(errors="replace").rstrip("\r")))
+            if self._listener in ready:
+                connection, _ = self._listener.accept()
+                credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+                self._sockets[struct.unpack("3i", credentials)[0]] = connection
+                live.append(connection)
+            for pid, connection in list(self._sockets.items()):
+                if connection not in ready:
+                    continue
+                try:
+                    data = connection.recv(65536)
+                except ConnectionResetError:
+                    data = b""
+                if not data:
+                    live.remove(connection)
+                rest = self._take(rest + data, pid)
+                break  # look again: an older connection may have something by now
+
+    def _take(self, data, pid):
+        """Note the lines; what is left is the begin of the next."""
+        now = time.monotonic()
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            self.journal.append(Line(now, pid, line.decode(errors="replace").rstrip("\r")))
+        return rest
 
     # Waiting
 
