@@ -21,6 +21,7 @@
 #include "comigrate/link.h"
 #include "dmore-pair/service.h"
 #include "dmore-pair/status.h"
+#include "pair/address.h"
 
 typedef struct {
     const HostConfig *host;
@@ -72,7 +73,8 @@ static int run_up(Program *program, const char *path)
     log_setup(config->name);
 
     g_autoptr(Pair) pair = pair_new(program->host, config, NULL, &error);
-    if (!pair || !pair_check_host(pair, &error))
+    if (!pair || !pair_check_host(pair, &error) ||
+        !address_check_free(pair->config->domain_r.address, pair->config->domain_r.bridge, &error))
         return tell_failure(program, error);
     if (!start_pair(program, pair, &error)) {
         service_hide(program->service);
