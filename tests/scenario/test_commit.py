@@ -45,21 +45,23 @@ class Halted:
         self.migration.await_phase("commit")
         self.destination = held.lab.other(held.pair.host)
 
-    def pids(self, name):
-        """The destination's processes of this name: dmore-pair, or a hypervisor's for one VM."""
-        found = []
+        self.user_vm = self.hypervisor("commit")
+        self.domain_r = self.hypervisor("commit-r")
+        # The lab's other pairs have a dmore-pair on this host as well.
+        with open(f"/proc/{self.user_vm}/stat", encoding="utf-8") as stat:
+            self.dmore_pair = int(stat.read().rpartition(")")[2].split()[1])
+
+    def hypervisor(self, name):
+        """The destination's process that has this VM."""
         for pid in self.destination.pids():
             with open(f"/proc/{pid}/cmdline", encoding="utf-8") as line:
-                arguments = line.read().split("\0")
-            if name in (os.path.basename(arguments[0]), *arguments):
-                found.append(pid)
-        return found
+                if f"guest={name},debug-threads=on" in line.read().split("\0"):
+                    return pid
+        raise LookupError(f"no VM {name} on {self.destination.name}")
 
-    def kill(self, name, number=signal.SIGKILL):
-        pids = self.pids(name)
-        assert pids
-        for pid in pids:
-            os.kill(pid, number)
+    def kill_all(self):
+        for pid in (self.dmore_pair, self.user_vm, self.domain_r):
+            os.kill(pid, signal.SIGKILL)
 
     def release(self):
         self.held.hold.unlink()
@@ -82,9 +84,7 @@ def await_state(pair, state, timeout=10):
 
 def test_destination_that_has_died_is_no_commit(held, console):
     halted = Halted(held, console)
-    halted.kill("dmore-pair")
-    for name in ("guest=commit,debug-threads=on", "guest=commit-r,debug-threads=on"):
-        halted.kill(name)
+    halted.kill_all()
     halted.release()
     halted.check_back()
 
@@ -92,21 +92,19 @@ def test_destination_that_has_died_is_no_commit(held, console):
 def test_destination_that_has_lost_the_user_vm_refuses(held, console):
     """It would run nothing, so the source goes back instead of giving its VMs up."""
     halted = Halted(held, console)
-    halted.kill("guest=commit,debug-threads=on")
+    os.kill(halted.user_vm, signal.SIGKILL)
     halted.release()
     halted.check_back()
-    assert halted.pids("dmore-pair") == []
+    assert halted.domain_r not in halted.destination.pids()
 
 
 def test_undecided_until_the_operator_decides(held, console):
     """The other host takes the commit and is never heard of again."""
     halted = Halted(held, console)
-    halted.kill("dmore-pair", signal.SIGSTOP)
+    os.kill(halted.dmore_pair, signal.SIGSTOP)
     halted.release()
     await_state(held.pair, "undecided")
-    halted.kill("dmore-pair")
-    for name in ("guest=commit,debug-threads=on", "guest=commit-r,debug-threads=on"):
-        halted.kill(name)
+    halted.kill_all()
     with pytest.raises(CommandFailed) as failure:
         halted.migration.wait()
     assert failure.value.status == UNDECIDED

@@ -63,6 +63,9 @@ def test_typing_at_the_grub_prompt_across_a_move(lab, grub):
     client.scratch = lab.directory / "grub.ppm"
     line = "echo the quick brown fox jumps over the lazy dog\n"
 
+    # The menu waits five seconds for a key, and may have been there before this client was.
+    grub.user_vm_monitor("system_reset")
+    await_menu(client, False)
     await_menu(client, True)
     client.do("tap c")
     await_menu(client, False)
