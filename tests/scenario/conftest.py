@@ -143,26 +143,24 @@ def lab():
 
 @pytest.fixture(scope="session")
 def benches():
-    """The benches that live longer than a story, by name."""
-    return {}
+    """The pairs that were made for the fixture bench."""
+    return []
 
 
 @pytest.fixture
 def bench(lab, benches):
-    """The pair that most stories use: a disk, a network card, virtio-vga. Made anew if the story
-    before has left it unwell."""
-    current = benches.get("web")
-    if current and not current.is_well():
-        current.close()
-        current = None
-    if not current:
-        disk = lab.directory / "web.raw"
+    """The pair that most stories use: a disk, a network card, virtio-vga. When the story before has left
+    it unwell another one is made, with another name, for nobody knows what the first still holds; it
+    is removed with the laboratory."""
+    if not benches or not benches[-1].is_well():
+        number = len(benches)
+        disk = lab.directory / f"web{number}.raw"
         with open(disk, "wb") as file:
             file.truncate(DISK_BYTES)
-        current = benches["web"] = Bench(
-            lab, user_vm={"disk": f"{disk}, format=raw", "bridge": "br0"})
-        current.disk = disk
-    return current
+        benches.append(Bench(lab, f"web{number}", 10 + number,
+                             user_vm={"disk": f"{disk}, format=raw", "bridge": "br0"}))
+        benches[-1].disk = disk
+    return benches[-1]
 
 
 @pytest.fixture
