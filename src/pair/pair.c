@@ -344,7 +344,7 @@ char *pair_domain_r_message(const Pair *pair)
 gboolean pair_start(Pair *pair, GError **error)
 {
     relay_thaw(pair->relay);
-    if (!vm_resume(pair->user_vm, error) || !vm_resume(pair->domain_r, error))
+    if (!vm_resume(pair->domain_r, error))
         return FALSE;
     if (!await(console_decided, pair, CONSOLE_MS, NULL, "the console of Domain R", error))
         return FALSE;
@@ -356,6 +356,8 @@ gboolean pair_start(Pair *pair, GError **error)
                     *message ? message : "its VM has ended", console);
         return FALSE;
     }
+    if (!vm_resume(pair->user_vm, error))
+        return FALSE;
     pair->state = PAIR_RUNNING;
     return TRUE;
 }

@@ -94,7 +94,11 @@ gboolean pair_check_host(const Pair *pair, GError **error);
  */
 gboolean pair_build(Pair *pair, gboolean incoming, GError **error);
 
-/* pair_start() - run the user VM, then Domain R; await its console
+/* pair_start() - boot Domain R, and switch the user VM on when its console is there
+ *
+ * A firmware looks for keyboards once, so keyboard and pointer have to be plugged in before the user
+ * VM's first instruction. From that on Domain R runs only while its user VM does (promise 2).
+ *
  * Return: FALSE with DMORE_ERROR_FAILED and Domain R's own words when the console does not come up.
  */
 gboolean pair_start(Pair *pair, GError **error);
