@@ -3,6 +3,7 @@
 from the other host, or the operator's, decides."""
 
 import os
+import select
 import signal
 import time
 
@@ -60,8 +61,12 @@ class Halted:
         raise LookupError(f"no VM {name} on {self.destination.name}")
 
     def kill_all(self):
+        """Kill all three and wait until they have ended, so that the source can know it."""
         for pid in (self.dmore_pair, self.user_vm, self.domain_r):
+            ended = os.pidfd_open(pid)
             os.kill(pid, signal.SIGKILL)
+            select.select([ended], [], [], 30)
+            os.close(ended)
 
     def release(self):
         self.held.hold.unlink()
