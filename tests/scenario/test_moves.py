@@ -20,13 +20,19 @@ def test_three_moves_in_a_row(bench, console):
 
 
 def is_dmored(pid):
-    with open(f"/proc/{pid}/comm", encoding="ascii") as name:
-        return name.read().strip() == "dmored"
+    try:
+        with open(f"/proc/{pid}/comm", encoding="ascii") as name:
+            return name.read().strip() == "dmored"
+    except FileNotFoundError:
+        return False  # it has ended
 
 
 def ends(pid, timeout=20):
     """Whether a process ends within that time."""
-    process = os.pidfd_open(pid)
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
     ready, _, _ = select.select([process], [], [], timeout)
     os.close(process)
     return bool(ready)
