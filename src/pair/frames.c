@@ -65,7 +65,7 @@ GBytes *frame_watch_take(FrameWatch *watch)
 {
     g_autofree guint8 *frame = g_malloc(FRAME_MAX);
     struct record_writer writer = {0};
-    struct sockaddr_ll from;
+    struct sockaddr_ll from = {0};
     socklen_t from_size = sizeof(from);
     ssize_t n;
 

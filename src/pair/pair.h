@@ -96,8 +96,8 @@ gboolean pair_build(Pair *pair, gboolean incoming, GError **error);
 
 /* pair_start() - boot Domain R, and switch the user VM on when its console is there
  *
- * A firmware looks for keyboards once, so keyboard and pointer have to be plugged in before the user
- * VM's first instruction. From that on Domain R runs only while its user VM does (promise 2).
+ * A firmware looks for keyboards once, so keyboard and pointer have to be plugged in before the
+ * user VM's first instruction. From that on Domain R runs only while its user VM does (promise 2).
  *
  * Return: FALSE with DMORE_ERROR_FAILED and Domain R's own words when the console does not come up.
  */
