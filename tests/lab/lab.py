@@ -22,6 +22,8 @@ import sys
 import tempfile
 import time
 
+from . import processes
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RUN = pathlib.Path("/run")  # short: paths of sockets may have 107 characters
 PREFIX = "dmorelab"
@@ -139,6 +141,17 @@ class Host:
     def log(self):
         path = self.directory / "dmored.log"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def hypervisor(self, name):
+        """The process that has a VM: "web" is the user VM of the pair web, "web-r" its Domain R."""
+        for pid in self.pids():
+            if f"guest={name},debug-threads=on" in processes.arguments(pid):
+                return pid
+        raise LookupError(f"no VM {name} on host {self.name}")
+
+    def pair_processes(self):
+        """What runs on the host for pairs: dmore-pairs and hypervisors."""
+        return [pid for pid in self.pids() if processes.name(pid) not in ("", "dmored")]
 
     def pair_files(self, pair):
         return self.run_dir / pair

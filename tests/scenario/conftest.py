@@ -9,8 +9,10 @@ clock that jumps, a connection that ends.
 
 import contextlib
 import difflib
+import itertools
 import pathlib
 import sys
+import time
 
 import pytest
 
@@ -40,6 +42,12 @@ class Bench:
                         f"{self.pair.name}-client{self._clients}")
         client.await_stable()
         return client
+
+    def await_state(self, state, timeout=10):
+        """Nobody tells when a pair's state changes: ask until it has."""
+        deadline = time.monotonic() + timeout
+        while self.pair.status()["state"] != state:
+            assert time.monotonic() < deadline, f"still {self.pair.status()['state']}, not {state}"
 
     def reset(self):
         """Put the guest back to its beginning."""
@@ -161,6 +169,32 @@ def bench(lab, benches):
                              user_vm={"disk": f"{disk}, format=raw", "bridge": "br0"}))
         benches[-1].disk = disk
     return benches[-1]
+
+
+@pytest.fixture(scope="session")
+def held_numbers():
+    """The client still remembers who had an address before."""
+    return itertools.count(40)
+
+
+@pytest.fixture(scope="module")
+def held(lab, request, held_numbers):
+    """A pair of a module's own whose dmore-pair waits at the beginning of the phase that the file
+    held.hold names."""
+    name = request.module.__name__.removeprefix("test_")
+    hold = lab.directory / f"{name}.hold"
+    bench = Bench(lab, name, next(held_numbers), environment={"DMORE_TEST_HOLD": str(hold)})
+    bench.hold = hold
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+def held_console(held):
+    """Somebody at the console of that pair, which is not held yet."""
+    held.hold.unlink(missing_ok=True)
+    with at_console(held) as console:
+        yield console
 
 
 @pytest.fixture

@@ -2,14 +2,11 @@
 """A co-migration that is cancelled before its commit leaves both VMs on the source, and the console as
 if nothing had been."""
 
-import os
-import pathlib
 import signal
 
 import pytest
 
-from conftest import Bench, at_console
-from lab import CommandFailed
+from lab import CommandFailed, processes
 from lab.pair import dmore
 from lab.typist import Typist
 
@@ -17,26 +14,11 @@ CANCELLED = 7  # dmore's exit status, src/base/error.h
 PHASES = ["offer", "prepare", "pre-copy", "converged", "stop-r", "quiesce", "stop-u", "handover", "complete"]
 
 
-@pytest.fixture(scope="module")
-def held(lab):
-    """A pair whose dmore-pair waits at the beginning of the phase that a file names."""
-    hold = lab.directory / "hold"
-    bench = Bench(lab, "held", 40, environment={"DMORE_TEST_HOLD": str(hold)})
-    bench.hold = hold
-    yield bench
-    bench.close()
-
-
 @pytest.fixture
-def console(held):
-    held.hold.unlink(missing_ok=True)
-    with at_console(held) as console:
-        yield console
-
-
-def command(pid):
-    with open(f"/proc/{pid}/comm", encoding="ascii") as name:
-        return name.read().strip()
+def console(held, held_console):
+    """elsewhere: what runs on the other host before anything comes there."""
+    held_console.elsewhere = held.lab.other(held.pair.host).pair_processes()
+    return held_console
 
 
 def check_back_on_source(held, console, typist):
@@ -44,7 +26,7 @@ def check_back_on_source(held, console, typist):
     console.check_typed(typist.stop())
     status = held.pair.status()
     assert status["state"] == "running"
-    assert [pid for pid in held.lab.other(held.pair.host).pids() if command(pid) != "dmored"] == []
+    assert held.lab.other(held.pair.host).pair_processes() == console.elsewhere
     held.check_screen(console.client)
 
 
@@ -87,13 +69,11 @@ def test_destination_dies_before_the_commit(held, console, lab):
     migration = held.pair.start_migrate()
     migration.await_phase("stop-u")
     destination = lab.other(held.pair.host)
-    for pid in destination.pids():
-        if pathlib.Path(f"/proc/{pid}/comm").read_text() != "dmored\n":
-            os.kill(pid, signal.SIGKILL)
+    processes.kill(*(set(destination.pair_processes()) - set(console.elsewhere)))
     held.hold.unlink()
     with pytest.raises(CommandFailed):
         migration.wait()
-    dmore(destination, "down", "held")
+    dmore(destination, "down", held.pair.name)
     check_back_on_source(held, console, typist)
 
 

@@ -3,34 +3,19 @@
 from the other host, or the operator's, decides."""
 
 import os
-import select
 import signal
-import time
 
 import pytest
 
-from conftest import Bench, at_console
-from lab import CommandFailed
+from lab import CommandFailed, processes
 from lab.typist import Typist
 
 UNDECIDED = 9  # dmore's exit status, src/base/error.h
 
 
-@pytest.fixture(scope="module")
-def held(lab):
-    """A pair whose dmore-pair waits at the beginning of the phase that a file names."""
-    hold = lab.directory / "hold-commit"
-    bench = Bench(lab, "commit", 41, environment={"DMORE_TEST_HOLD": str(hold)})
-    bench.hold = hold
-    yield bench
-    bench.close()
-
-
 @pytest.fixture
-def console(held):
-    held.hold.unlink(missing_ok=True)
-    with at_console(held) as console:
-        yield console
+def console(held_console):
+    return held_console
 
 
 class Halted:
@@ -46,27 +31,13 @@ class Halted:
         self.migration.await_phase("commit")
         self.destination = held.lab.other(held.pair.host)
 
-        self.user_vm = self.hypervisor("commit")
-        self.domain_r = self.hypervisor("commit-r")
+        self.user_vm = self.destination.hypervisor(held.pair.name)
+        self.domain_r = self.destination.hypervisor(f"{held.pair.name}-r")
         # The lab's other pairs have a dmore-pair on this host as well.
-        with open(f"/proc/{self.user_vm}/stat", encoding="utf-8") as stat:
-            self.dmore_pair = int(stat.read().rpartition(")")[2].split()[1])
-
-    def hypervisor(self, name):
-        """The destination's process that has this VM."""
-        for pid in self.destination.pids():
-            with open(f"/proc/{pid}/cmdline", encoding="utf-8") as line:
-                if f"guest={name},debug-threads=on" in line.read().split("\0"):
-                    return pid
-        raise LookupError(f"no VM {name} on {self.destination.name}")
+        self.dmore_pair = processes.parent(self.user_vm)
 
     def kill_all(self):
-        """Kill all three and wait until they have ended, so that the source can know it."""
-        for pid in (self.dmore_pair, self.user_vm, self.domain_r):
-            ended = os.pidfd_open(pid)
-            os.kill(pid, signal.SIGKILL)
-            select.select([ended], [], [], 30)
-            os.close(ended)
+        processes.kill(self.dmore_pair, self.user_vm, self.domain_r)
 
     def release(self):
         self.held.hold.unlink()
@@ -78,13 +49,6 @@ class Halted:
         assert failure.value.status != UNDECIDED
         self.console.check_typed(self.typist.stop())
         assert self.held.pair.status()["state"] == "running"
-
-
-def await_state(pair, state, timeout=10):
-    """Nobody tells when a pair's state changes: ask until it has."""
-    deadline = time.monotonic() + timeout
-    while pair.status()["state"] != state:
-        assert time.monotonic() < deadline, f"still {pair.status()['state']}, not {state}"
 
 
 def test_destination_that_has_died_is_no_commit(held, console):
@@ -108,7 +72,7 @@ def test_undecided_until_the_operator_decides(held, console):
     halted = Halted(held, console)
     os.kill(halted.dmore_pair, signal.SIGSTOP)
     halted.release()
-    await_state(held.pair, "undecided")
+    held.await_state("undecided")
     halted.kill_all()
     with pytest.raises(CommandFailed) as failure:
         halted.migration.wait()

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Several moves in a row: nothing wears off."""
 
-import os
-import select
-
+from lab import processes
 from lab.typist import Typist
 
 
@@ -19,32 +17,13 @@ def test_three_moves_in_a_row(bench, console):
     assert hosts[0] == hosts[2] != hosts[1] == hosts[3]
 
 
-def is_dmored(pid):
-    try:
-        with open(f"/proc/{pid}/comm", encoding="ascii") as name:
-            return name.read().strip() == "dmored"
-    except FileNotFoundError:
-        return False  # it has ended
-
-
-def ends(pid, timeout=20):
-    """Whether a process ends within that time."""
-    try:
-        process = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    ready, _, _ = select.select([process], [], [], timeout)
-    os.close(process)
-    return bool(ready)
-
-
 def test_nothing_is_left_behind(console):
     """The source keeps neither a process nor a file of a pair that has moved away."""
     source = console.pair.host
     console.pair.migrate()
     assert list(source.run_dir.glob("*/region")) == []
     # dmore-pair answers before it ends, and under a leak checker its end takes a while.
-    assert [pid for pid in source.pids() if not is_dmored(pid) and not ends(pid)] == []
+    assert [pid for pid in source.pair_processes() if not processes.await_end(pid)] == []
 
 
 def test_status_tells_of_the_move(console):

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from lab import CommandFailed, Pair
+from lab import CommandFailed, Pair, processes
 from lab.pair import dmore
 
 # dmore's exit statuses, src/base/error.h
@@ -31,7 +31,7 @@ def small(lab):
 def state(host):
     """All that a refused command must leave alone: processes, files, interfaces."""
     files = sorted(str(path) for path in host.run_dir.rglob("*") if path.name != "pair.log")
-    programs = sorted(open(f"/proc/{pid}/comm").read().strip() for pid in host.pids())
+    programs = sorted(processes.name(pid) for pid in host.pids())
     links = re.findall(r"^\d+: (\S+?)[@:]", host.run("ip", "link"), re.MULTILINE)
     return files, programs, links
 

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Processes on a host: found, stopped and ended. One that has just ended is no error."""
+
+import contextlib
+import os
+import select
+import signal
+
+
+def name(pid):
+    """The program's name, empty when the process has ended."""
+    return _read(pid, "comm").strip()
+
+
+def arguments(pid):
+    return _read(pid, "cmdline").split("\0")
+
+
+def parent(pid):
+    return int(_read(pid, "stat").rpartition(")")[2].split()[1])
+
+
+def _read(pid, file):
+    try:
+        with open(f"/proc/{pid}/{file}", encoding="utf-8", errors="replace") as text:
+            return text.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def await_end(pid, timeout=30):
+    """Whether a process ends within that time."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    ready, _, _ = select.select([process], [], [], timeout)
+    os.close(process)
+    return bool(ready)
+
+
+def kill(*pids):
+    """Kill processes, one after the other, and wait until each has ended, so that others can know it."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        assert await_end(pid)
+
+
+@contextlib.contextmanager
+def halted(pid):
+    """A process stands still while the context lasts."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
