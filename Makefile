@@ -6,6 +6,7 @@
 #   make            the host's programs and Domain R's image, in build/
 #   make demo       a console that survives two moves; KEEP=1 leaves it running
 #   make check      every test; the last line is 'N passed, N failed'
+#   make faults     every fault in every phase, on real VMs; ONLY=pattern, LIST=1; doc/reliability.md
 #   make model      the co-migration, checked exhaustively; doc/model.md
 #   make lint       format and static analysis, and that alone
 #   make install    PREFIX=/usr/local, DESTDIR=
@@ -15,6 +16,8 @@ BUILD = build
 PREFIX = /usr/local
 DESTDIR =
 KEEP =
+ONLY =
+LIST =
 
 all: programs image
 
@@ -54,10 +57,15 @@ install: programs image
 	install -m 644 $(BUILD)/image/vmlinuz $(BUILD)/image/initrd $(BUILD)/image/image.json \
 		$(DESTDIR)$(PREFIX)/share/dmore/image
 
+faults: packages
+	@$(if $(LIST),,$(MAKE) --no-print-directory all)
+	@DMORE_BUILD=$(abspath $(BUILD)) DMORE_IMAGE=$(abspath $(BUILD)/image) \
+		DMORE_GUEST=$(abspath $(BUILD)/guest) ONLY='$(ONLY)' tests/faults/run $(if $(LIST),--list)
+
 model: packages
 	@model/run
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: model all programs image packages demo check lint install clean
+.PHONY: faults model all programs image packages demo check lint install clean

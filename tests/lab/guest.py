@@ -2,6 +2,7 @@
 """What the test guest reports (tests/guest/reporter.c has the format of the lines)."""
 
 import collections
+import itertools
 import os
 import select
 import socket
@@ -169,6 +170,10 @@ class Guest:
     def typed_times(self, since=0):
         """When bytes arrived, one time for each byte."""
         return [line.t for line in self.lines("T", since) for _ in range((len(line.text) - 2) // 2)]
+
+    def hypervisors(self, since=0):
+        """In which hypervisors the guest has run, by process id, one after the other."""
+        return [pid for pid, _ in itertools.groupby(line.pid for line in self.journal.since(since))]
 
     def inputs(self, since=0):
         """Input events as tuples: ("K", code, value), also for R, A and L."""

@@ -10,6 +10,7 @@ that was killed has left behind, the next one removes. Needs root.
 """
 
 import atexit
+import contextlib
 import dataclasses
 import json
 import os
@@ -138,6 +139,25 @@ class Host:
             self.dmored.wait(20)
         self.dmored = None
 
+    def power_off(self):
+        """Gone at once, as without current: the network hears nothing more of it, every process and
+        every connection is gone, and so is what is kept in memory, the run directory."""
+        run("ip", "-n", f"{self.lab.name}-s", "link", "del", f"port-{self.name}")
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if self.dmored:
+            self.dmored.wait(20)
+        self.dmored = None
+        run("ip", "netns", "del", self.namespace)
+        shutil.rmtree(self.run_dir, ignore_errors=True)
+
+    def power_on(self):
+        """Back, as after a boot; dmored is not started yet."""
+        run("ip", "netns", "add", self.namespace)
+        run("ip", "-n", self.namespace, "link", "set", "lo", "up")
+        self.lab.make_host_network(self.namespace, self.address)
+
     def log(self):
         path = self.directory / "dmored.log"
         return path.read_text(errors="replace") if path.exists() else ""
@@ -218,12 +238,15 @@ class Lab:
         self._plug(client, "eth0")
         run("ip", "-n", client, "addr", "add", f"{CLIENT_ADDRESS}/24", "dev", "eth0")
         for number, name in enumerate("ab"):
-            host = f"{self.name}-{name}"
-            run("ip", "-n", host, "link", "add", "br0", "type", "bridge")
-            run("ip", "-n", host, "link", "set", "br0", "up")
-            run("ip", "-n", host, "addr", "add", f"{NETWORK}.{number + 2}/24", "dev", "br0")
-            self._plug(host, "up0")
-            run("ip", "-n", host, "link", "set", "up0", "master", "br0")
+            self.make_host_network(f"{self.name}-{name}", f"{NETWORK}.{number + 2}")
+
+    def make_host_network(self, namespace, address):
+        """A bridge for VMs in a host's namespace, and its cable to the switch."""
+        run("ip", "-n", namespace, "link", "add", "br0", "type", "bridge")
+        run("ip", "-n", namespace, "link", "set", "br0", "up")
+        run("ip", "-n", namespace, "addr", "add", f"{address}/24", "dev", "br0")
+        self._plug(namespace, "up0")
+        run("ip", "-n", namespace, "link", "set", "up0", "master", "br0")
 
     def _plug(self, namespace, interface):
         """A cable from an interface to the switch.

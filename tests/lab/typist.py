@@ -11,7 +11,8 @@ class Typist:
 
     def __init__(self, client, rate=30, line=LINE):
         self.client, self.rate, self.line = client, rate, line
-        self.text = ""
+        self.text = ""  # all lines that have been typed to their end
+        self.begun = ""  # and the one that was under way
         self.key_times = []  # when each key was pressed
         self.stretches = []  # (begin, end) of typing
         self._number = 0
@@ -38,6 +39,7 @@ class Typist:
             while not self._stop.is_set():
                 self._number += 1
                 line = self.line.format(self._number)
+                self.begun = self.text + line
                 reply = self.client.type(line, self.rate)
                 self.text += line
                 self.key_times += [reply["began"] + n / self.rate for n in range(len(line))]

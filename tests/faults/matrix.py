@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""All rows, in the order of the table."""
+
+from . import kills
+
+PARTS = (kills,)  # each has rows()
+
+
+def rows():
+    return [row for part in PARTS for row in part.rows()]

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Lets one row happen, and looks at everything afterwards."""
+
+import dataclasses
+import time
+import traceback
+
+from lab import CommandFailed, Disconnected
+from lab.bench import explain
+from lab.typist import Typist
+
+from . import look
+from .row import DESTINATION, LOST, SOURCE, UNSEEN, WHOLE, Row
+from .scene import LINE, LOOK_S
+
+SETTLED_TIMEOUT = 30  # s, after the fault has been mended
+MARKER = "still here\n"
+
+
+@dataclasses.dataclass
+class Outcome:
+    row: Row
+    side: str = "?"
+    status: int | None = None
+    connection: str = "?"
+    typing: str = "?"
+    again: str = "-"  # how long Domain R was paused when the pair moved afterwards
+    seconds: float = 0
+    problems: list = dataclasses.field(default_factory=list)
+
+    @property
+    def passed(self):
+        return not self.problems
+
+
+class Failure(Exception):
+    """Something is not as it has to be."""
+
+
+def play(row, scene):
+    """One row in a scene; the Outcome. Whatever goes wrong is among its problems, and the scene is not
+    to be used again then."""
+    outcome = Outcome(row)
+    begun = time.monotonic()
+    try:
+        scene.begin()
+        _happen(row, scene, outcome)
+        _judge(row, scene, outcome)
+    except Failure as failure:
+        outcome.problems.append(str(failure))
+    except (AssertionError, CommandFailed, Disconnected, TimeoutError, LookupError) as problem:
+        outcome.problems.append(f"{type(problem).__name__}: {problem}")
+    except Exception:  # a row is not to end the whole matrix
+        outcome.problems.append(traceback.format_exc())
+    try:
+        scene.end()
+    except Exception as problem:  # the same
+        outcome.problems.append(f"at the end: {type(problem).__name__}: {problem}")
+    outcome.seconds = time.monotonic() - begun
+    return outcome
+
+
+def _happen(row, scene, outcome):
+    row.arrange(scene)
+    scene.start(row.moment)
+    row.inject(scene)
+    scene.release()
+    row.meanwhile(scene)
+    outcome.status = scene.finish()
+    row.mend(scene)
+
+
+def _judge(row, scene, outcome):
+    expected = row.expected
+    if expected.status and outcome.status not in expected.status:
+        outcome.problems.append(f"dmore migrate: exit status {outcome.status}, not one of {expected.status}: "
+                                f"{scene.message}")
+    if expected.side == LOST:
+        outcome.side = _check_lost(scene)
+        outcome.typing = UNSEEN
+        _check_connection(scene, outcome)
+        _take_down(scene)
+        return
+    host = scene.source if expected.side == SOURCE else scene.destination
+    _await_running(scene, host)
+    outcome.side = expected.side
+    scene.pair.arrived(host)
+    _check_hypervisors(scene, expected.side)
+    outcome.typing = _check_typing(scene, expected)
+    outcome.again = f"{_move_again(scene):.0f} ms"
+    _check_connection(scene, outcome)
+
+
+# Where it runs
+
+def _off(scene, host):
+    """What is not as it has to be when the pair runs on that host and is settled."""
+    status = scene.status(host)
+    found = [f"host {host.name}: {what} is {state}" for what, state in (
+        ("the pair", status["state"]),
+        ("user VM", status["user_vm"].get("state")),
+        ("Domain R", status["domain_r"].get("state")),
+    ) if state != "running"]
+    if found:
+        return found + ([status["note"]] if "note" in status else [])
+    other = scene.lab.other(host)
+    return ([f"host {host.name} has {thing}" for thing in look.too_many(host, scene.pair.name)]
+            + [f"left over on host {other.name}: {thing}" for thing in look.left_over(other, scene.pair.name)])
+
+
+def _await_running(scene, host):
+    """Until the pair, all of it, runs on that host and nothing of it is on the other one."""
+    deadline = time.monotonic() + SETTLED_TIMEOUT
+    while off := _off(scene, host):
+        if time.monotonic() > deadline:
+            raise Failure("; ".join(off))
+        time.sleep(LOOK_S)
+    scene.pair.host = host
+    monitor = scene.pair.user_vm_monitor("query-status")["status"]
+    if monitor != "running":
+        raise Failure(f"the user VM's QEMU says that it is {monitor}")
+
+
+def _check_hypervisors(scene, side):
+    """The guest was heard from the source's QEMU, and then, if at all, only from the destination's:
+    never from both, and never from one that had been left."""
+    runs = scene.guest.hypervisors(scene.console.mark)
+    if len(runs) != (2 if side == DESTINATION else 1):
+        raise Failure(f"the guest has run in the hypervisors {runs}, one after the other")
+
+
+def _check_lost(scene):
+    """No copy runs anywhere, and `dmore status` says it; what it says."""
+    for host in scene.lab.hosts.values():
+        if found := look.find(host, scene.pair.name, look.USER_VM):
+            raise Failure(f"the user VM is lost, and yet host {host.name} has the processes {found} of it")
+    said = [scene.status(host) for host in scene.lab.hosts.values()]
+    words = [status["user_vm"].get("state") or status["state"] for status in said]
+    if not any(words):
+        raise Failure(f"no host says that the pair was lost: {[status['note'] for status in said]}")
+    return f"lost; said to be {', '.join(word for word in words if word)}"
+
+
+def _take_down(scene):
+    """The operator takes down what is left of a lost pair; then nothing is left."""
+    for host in scene.lab.hosts.values():
+        if scene.status(host)["state"]:
+            scene.dmore(host, "down", scene.pair.name)
+    deadline = time.monotonic() + SETTLED_TIMEOUT
+    while left := [f"left over on host {host.name}: {thing}" for host in scene.lab.hosts.values()
+                   for thing in look.left_over(host, scene.pair.name)]:
+        if time.monotonic() > deadline:
+            raise Failure("; ".join(left))
+        time.sleep(LOOK_S)
+    scene.forget_pair()
+
+
+# The console
+
+def _check_typing(scene, expected):
+    """What was typed has arrived as it is expected to."""
+    try:
+        scene.typist.stop()
+    except Disconnected:
+        if expected.connection:
+            raise
+    if not expected.connection:
+        scene.reconnect()
+    if not expected.replug and (troubles := scene.guest.troubles(scene.console.mark)):
+        raise Failure(f"the guest reports {troubles}")
+    if expected.typing == WHOLE:
+        scene.console.check_typed(scene.typist.text)
+    else:
+        _check_typing_goes_on(scene, expected.typing)
+    scene.guest.await_held([])
+    return expected.typing
+
+
+def _check_typing_goes_on(scene, typing):
+    """What is typed now arrives, and of what was typed before nothing but its begin."""
+    scene.client.type(MARKER)
+    marker = MARKER.replace("\n", "\r").encode()
+    scene.guest.journal.find(lambda _: scene.console.typed().endswith(marker), 30, "what is typed afterwards",
+                             scene.guest.mark() - 1)
+    if typing == UNSEEN:
+        return
+    before = scene.console.typed()[:-len(marker)]
+    sent = scene.typist.begun.replace("\n", "\r").encode()
+    if not sent.startswith(before):
+        repeats = scene.guest.repeats(scene.console.mark)
+        raise Failure(f"typed before the fault: {explain(before, sent[:len(before)], repeats)}")
+
+
+def _move_again(scene):
+    """The pair moves once more, while somebody types; how long Domain R was paused, in ms."""
+    mark = scene.guest.mark()
+    typist = Typist(scene.client, line=LINE)
+    typist.start()
+    to = scene.lab.other(scene.pair.host)
+    result = scene.pair.migrate(to)
+    text = typist.stop().replace("\n", "\r").encode()
+    scene.guest.await_typed(len(text), since=mark)
+    if (typed := scene.guest.typed(mark)) != text:
+        raise Failure(f"at the move afterwards: {explain(typed, text, scene.guest.repeats(mark))}")
+    _await_running(scene, to)
+    scene.bench.check_screen(scene.client)
+    return result["domain_r_pause_ms"]
+
+
+def _check_connection(scene, outcome):
+    """The connection that was there at the beginning, or if that is lost the one made afterwards, has
+    seen neither FIN nor RST."""
+    expected = outcome.row.expected
+    connections = [connection for connection in scene.console.capture.stop() if connection.opened]
+    first_lives = connections[0].unbroken and not scene.console.client.disconnected()
+    outcome.connection = "lives" if expected.connection and first_lives else "lost"
+    if expected.connection and not first_lives:
+        outcome.problems.append(f"the connection was broken: FIN {connections[0].fins}, RST {connections[0].resets}")
+    if scene.client is not scene.console.client and not connections[-1].unbroken:
+        outcome.problems.append("the new connection was broken as well")
+

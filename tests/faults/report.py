@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The table of what became of the pair, for people and for programs."""
+
+import json
+
+HEAD = ("fault", "held at", "runs then on", "VNC connection", "typing", "exit", "s", "")
+
+
+def cells(outcome):
+    """A row of the table. The empty last cell is for what is wrong."""
+    return (
+        outcome.row.fault,
+        outcome.row.moment or "",
+        outcome.side,
+        outcome.connection,
+        outcome.typing,
+        "" if outcome.status is None else str(outcome.status),
+        f"{outcome.seconds:.1f}",
+        "" if outcome.passed else "FAILED",
+    )
+
+
+def markdown(outcomes, title):
+    lines = [title, "", f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}"]
+    lines += [f"| {' | '.join(cells(outcome))} |" for outcome in outcomes]
+    failed = [outcome for outcome in outcomes if not outcome.passed]
+    for outcome in failed:
+        lines += ["", f"{outcome.row.name}:", *(f"* {problem}" for problem in outcome.problems)]
+    return "\n".join(lines) + "\n"
+
+
+def as_json(outcomes):
+    return json.dumps([{
+        "fault": outcome.row.fault,
+        "moment": outcome.row.moment,
+        "passed": outcome.passed,
+        "side": outcome.side,
+        "connection": outcome.connection,
+        "typing": outcome.typing,
+        "exit_status": outcome.status,
+        "second_move": outcome.again,
+        "seconds": round(outcome.seconds, 1),
+        "problems": outcome.problems,
+    } for outcome in outcomes], indent=2) + "\n"

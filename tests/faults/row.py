@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a fault is, and what is expected of it."""
+
+import dataclasses
+from typing import Callable
+
+PHASES = ("offer", "prepare", "pre-copy", "converged", "stop-r", "quiesce", "stop-u", "handover", "complete",
+          "commit", "retire")
+# From this moment on a pair is on its way to the destination, and no failure takes it back by itself.
+COMMITTED = ("commit-sent", "retire")
+
+# Where the pair runs in the end
+SOURCE, DESTINATION = "source", "destination"
+LOST = "lost"  # the fault has destroyed the only copy of the user VM, and that is said
+
+# What of the text that was typed all the time the guest has read in the end
+WHOLE = "whole"  # every key, once, in order
+BEGIN = "begin"  # keys were on their way in something that was destroyed: a first part, and nothing after it
+UNSEEN = "unseen"  # the guest itself has gone or begun anew
+
+# dmore's exit statuses, src/base/error.h
+DONE, FAILED, USAGE, HOST, NOT_FOUND, BUSY, PEER, CANCELLED, TIMEOUT, UNDECIDED = range(10)
+
+
+def nothing(_scene):
+    """For the steps that a row does not need."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Expected:
+    """
+    side: SOURCE, DESTINATION or LOST
+    status: exit statuses that `dmore migrate` may have; none if there is no `dmore migrate`
+    connection: whether the VNC connection that was there at the beginning lives
+    typing: WHOLE, BEGIN or UNSEEN
+    replug: the guest may see its keyboard and tablet go and come back
+    """
+
+    side: str
+    status: tuple = ()
+    connection: bool = True
+    typing: str = WHOLE
+    replug: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """
+    Somebody types from before the beginning to the end. The steps, in their order; each is given the
+    Scene, and a row leaves out what it does not need:
+
+    arrange: before the co-migration begins
+    inject: the co-migration is held at `moment`; then it is released (unless this has done so)
+    meanwhile: before the outcome is awaited, which may depend on it: a cancel, a link that comes back
+    mend: `dmore migrate` has ended. What an operator, a service manager or the network does now:
+        dmored is started again, a host comes back, an undecided pair is resolved
+
+    and then the pair has to be where it is expected to be.
+
+    fault: what is done, in the words of the table
+    moment: a phase, or one of the finer points of comigrate/hold.h, at which the co-migration is
+        held; None: it is not held, and inject is called right after its begin
+    quick: a part of `make check` as well
+    """
+
+    fault: str
+    moment: str | None
+    expected: Expected
+    arrange: Callable = nothing
+    inject: Callable = nothing
+    meanwhile: Callable = nothing
+    mend: Callable = nothing
+    quick: bool = False
+
+    @property
+    def name(self):
+        return f"{self.fault} @ {self.moment or '-'}"

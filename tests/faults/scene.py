@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Two hosts, one pair, somebody who types: the place where rows happen, and the words they are told in.
+
+One scene serves for many rows, because a guest takes ten seconds to boot without KVM: each row finds
+the pair where the one before has left it. A row that loses the user VM is followed by a new pair, one
+that goes wrong by a new laboratory.
+"""
+
+import contextlib
+import os
+import pathlib
+import signal
+import time
+
+from lab import CommandFailed, Lab, processes
+from lab.bench import Bench, Console
+from lab.pair import dmore
+from lab.typist import Typist
+
+from . import look
+from .row import PHASES
+
+HOLD = "DMORE_TEST_HOLD"
+DISK_BYTES = 64 << 20
+END_TIMEOUT = 90  # s, for `dmore migrate` to end once the co-migration is released
+STATE_TIMEOUT = 30  # s, for what nobody waits for at a terminal
+LOOK_S = 0.05
+LINE = "{:04d} fox\n"
+
+
+def await_true(condition, what, timeout=STATE_TIMEOUT):
+    """Nobody tells when another process changes: look again and again. What the condition was."""
+    deadline = time.monotonic() + timeout
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {timeout} s: {what}")
+        time.sleep(LOOK_S)
+    return value
+
+
+class Scene:
+    """
+    source, destination: the hosts of this row's co-migration
+    bench, pair, guest: see tests/lab
+    console: the client that is there from the beginning, its capture and its mark in the guest's journal
+    client: the client who types; another one when the connection of the first was lost
+    migration: `dmore migrate`, under way or done
+    """
+
+    def __init__(self):
+        self.lab = Lab(dmored=False)
+        self.hold = self.lab.directory / "hold"
+        self.lab.environment[HOLD] = str(self.hold)
+        for host in self.lab.hosts.values():
+            host.start_dmored(self.lab.environment)
+        self.bench = self.console = self.client = self.typist = self.migration = None
+        self._benches = 0
+        self._visitors = contextlib.ExitStack()
+        self._stopped = []
+        self._gone = []
+
+    def close(self):
+        self.wake()
+        self.lab.close()
+
+    # The frame of a row; play.py calls these
+
+    def begin(self):
+        """A pair that runs, a client, and somebody who begins to type."""
+        if not self.bench:
+            self._new_pair()
+        self.pair, self.guest = self.bench.pair, self.bench.guest
+        self.source = self.pair.host
+        self.destination = self.lab.other(self.source)
+        self.migration = None
+        self._visitors = contextlib.ExitStack()
+        self.console = Console(self.bench)
+        self.client = self.console.client
+        self.type()
+
+    def _new_pair(self):
+        self._benches += 1
+        name = f"vm{self._benches}"
+        self.disk = self.lab.directory / "disks" / f"{name}.raw"
+        self.disk.parent.mkdir(exist_ok=True)
+        with open(self.disk, "wb") as file:
+            file.truncate(DISK_BYTES)
+        self.bench = Bench(self.lab, name, 9 + self._benches,
+                           user_vm={"disk": f"{self.disk}, format=raw", "bridge": "br0"})
+
+    def end(self):
+        """The row is over; whoever was there goes."""
+        self.wake()
+        self.release()
+        self._visitors.close()
+        if self.console:
+            if self.client is not self.console.client:
+                self.client.close()
+            self.console.close()
+        self.console = None
+
+    def forget_pair(self):
+        """The pair has been lost and taken down: the next row gets another one."""
+        self.pair.host = None
+        self.bench.guest.close()
+        self.bench = None
+
+    def type(self):
+        """Begin to type, as whoever is the client now; it has begun when the guest has read something."""
+        mark = self.guest.mark()
+        self.typist = Typist(self.client, line=LINE)
+        self.typist.start()
+        self.guest.await_typed(5, since=mark)
+
+    def reconnect(self):
+        """Another client, for the first one's connection was lost."""
+        await_true(lambda: self.status(self.pair.host)["domain_r"].get("ready"), "Domain R is ready")
+        self.client = self.bench.client()
+
+    def start(self, moment):
+        """Begin the co-migration, to be held at a moment; until it is held there."""
+        if moment:
+            self.hold.write_text(moment)
+        logs = {host: len(self.pair_log(host)) for host in self.lab.hosts.values()}
+        self.migration = self.pair.start_migrate(self.destination)
+        if moment in PHASES:
+            self.migration.await_phase(moment)
+        elif moment:
+            await_true(lambda: any(f"held at {moment}" in self.pair_log(host)[start:] for host, start in logs.items()),
+                       f"the co-migration comes to {moment}")
+
+    def finish(self):
+        """The exit status of `dmore migrate`."""
+        try:
+            self.migration.wait(END_TIMEOUT)
+        except CommandFailed as failure:
+            self.message = failure.message
+            return failure.status
+        self.message = ""
+        return 0
+
+    # What is seen
+
+    def pair_log(self, host):
+        path = host.pair_files(self.pair.name) / "pair.log"
+        try:
+            return path.read_text(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def status(self, host):
+        """What `dmore status` says there; without a pair an object with the reason alone."""
+        try:
+            return self.pair.status(host)
+        except CommandFailed as failure:
+            return {"state": None, "note": failure.message, "user_vm": {}, "domain_r": {}}
+
+    def await_state(self, host, state, timeout=STATE_TIMEOUT):
+        """Until `dmore status` on that host says this state."""
+        try:
+            await_true(lambda: self.status(host)["state"] == state, f"state {state} on host {host.name}", timeout)
+        except TimeoutError as problem:
+            raise TimeoutError(f"{problem}; it is {self.status(host)}") from None
+
+    def process(self, host, role):
+        """The one process of that role (look.py) on a host."""
+        if role == look.DMORED:
+            return host.dmored.pid
+        found = look.find(host, self.pair.name, role)
+        if len(found) != 1:
+            raise LookupError(f"{len(found)} processes {role} on host {host.name}")
+        return found[0]
+
+    # What can be done to them
+
+    def await_process(self, host, role):
+        """Until there is such a process on that host; its id."""
+        return await_true(lambda: look.find(host, self.pair.name, role), f"{role} on host {host.name}")[0]
+
+    def kill(self, host, role):
+        """kill -9, and until it has ended."""
+        processes.kill(self.process(host, role))
+
+    def stop(self, host, role):
+        """Hang it: SIGSTOP."""
+        pid = self.process(host, role)
+        os.kill(pid, signal.SIGSTOP)
+        self._stopped.append(pid)
+
+    def wake(self):
+        """Let go on whatever hangs and has not ended meanwhile."""
+        for pid in self._stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        self._stopped = []
+
+    def release(self):
+        """Let the held co-migration go on."""
+        self.hold.unlink(missing_ok=True)
+
+    def cancel(self):
+        """The operator cancels."""
+        self.pair.cancel()
+
+    def resolve(self, host):
+        """The operator's word that the pair is to run there."""
+        self.dmore(host, "resolve", self.pair.name, "--here")
+
+    def dmore(self, host, *words):
+        return dmore(host, *words)
+
+    def start_dmored(self, host, **options):
+        """As the service manager does when it has ended."""
+        host.stop_dmored()
+        host.start_dmored(self.lab.environment, **options)
+
+    def enter(self, context):
+        """Enter a context that is left when the row is over; what it gives."""
+        return self._visitors.enter_context(context)
+
+    def power_off(self, host):
+        """The whole host is gone: nothing of it is heard any more."""
+        host.power_off()
+        self._stopped = []
+
+    def power_on(self, host):
+        """It comes back, without anything that was in its memory."""
+        host.power_on()
+        host.start_dmored(self.lab.environment)
+
+    def keep_evidence(self, directory):
+        """Copy what the programs have logged."""
+        directory.mkdir(parents=True, exist_ok=True)
+        for host in self.lab.hosts.values():
+            paths = [host.directory / "dmored.log", *host.run_dir.rglob("*.log"), *host.run_dir.rglob("*.console")]
+            for path in paths:
+                with contextlib.suppress(FileNotFoundError):
+                    (directory / f"{host.name}-{pathlib.Path(path).name}").write_bytes(path.read_bytes())
