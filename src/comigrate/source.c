@@ -136,7 +136,7 @@ static gboolean start_migration(Source *source, Valve *valve, const char *addres
     };
 
     valve_begin(valve);
-    return vm_migration_start(valve->vm, address, &options, error);
+    return vm_migration_start(valve->vm, address, &options, source->order->cancellable, error);
 }
 
 /* Shut the valve of a VM that is near its end, and let the other one have the whole bandwidth. */
@@ -260,9 +260,28 @@ static gboolean await_completed(Vm *vm, GError **error)
     return FALSE;
 }
 
-/* A cancel waits for the end of this phase. A VM that ends here in it is no reason to go back once
- * the destination has loaded both: its copies may be the only ones then.
+/* A cancel ends the wait. But a VM that ends here meanwhile is no reason to go back: once the
+ * destination has loaded both, its copies may be the only ones.
  */
+static LinkMessage *receive_loaded(Source *source, GError **error)
+{
+    gint64 end_us = g_get_monotonic_time() + COMPLETE_MS * 1000;
+    g_autoptr(GError) failure = NULL;
+    LinkMessage *loaded =
+        link_receive(source->link, "loaded", COMPLETE_MS, source->order->cancellable, &failure);
+
+    if (!loaded && g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_CANCELLED) &&
+        (vm_state(source->user_vm.vm) == VM_GONE || vm_state(source->domain_r.vm) == VM_GONE)) {
+        g_clear_error(&failure);
+        loaded =
+            link_receive(source->link, "loaded",
+                         (int)MAX((end_us - g_get_monotonic_time()) / 1000, 0), NULL, &failure);
+    }
+    if (failure)
+        g_propagate_error(error, g_steal_pointer(&failure));
+    return loaded;
+}
+
 static gboolean run_complete(Source *source, GError **error)
 {
     GCancellable *cancellable = source->order->cancellable;
@@ -277,7 +296,7 @@ static gboolean run_complete(Source *source, GError **error)
         return FALSE;
     if (!link_send(source->link, "complete", json_object_new(), NULL, NULL, error))
         return FALSE;
-    g_autoptr(LinkMessage) loaded = link_receive(source->link, "loaded", COMPLETE_MS, NULL, error);
+    g_autoptr(LinkMessage) loaded = receive_loaded(source, error);
     return loaded && await_completed(user_vm, error) && await_completed(domain_r, error);
 }
 
@@ -391,22 +410,29 @@ static void undo_pre_copy(Source *source, GString *troubles)
     cancel_migration(source->user_vm.vm, troubles);
 }
 
-/* Resume a VM that was stopped, whether its migration waits for the switch-over or has completed.
+static gboolean has_completed(Vm *vm)
+{
+    VmMigrationStatus status;
+
+    return vm_migration_query(vm, &status, NULL) && status.state == VM_MIGRATION_COMPLETED;
+}
+
+/* Resume a VM that was stopped, whether its migration waits for the switch-over or has completed,
+ * or does so just when it is cancelled.
  */
 static void undo_stop(Vm *vm, GString *troubles)
 {
-    VmMigrationStatus status = {0};
     GError *error = NULL;
 
     if (vm_state(vm) == VM_GONE || vm_state(vm) == VM_RUNNING)
         return;
-    if (!vm_migration_query(vm, &status, &error))
-        note_trouble(troubles, g_steal_pointer(&error));
+    if (!has_completed(vm) && !vm_migration_cancel(vm, &error) && has_completed(vm))
+        g_clear_error(&error);
+    note_trouble(troubles, g_steal_pointer(&error));
     /* One that has completed may be about to stand still for good: only then does it take a resume.
      */
-    if (status.state != VM_MIGRATION_COMPLETED)
-        cancel_migration(vm, troubles);
-    else if (!vm_migration_await(vm, VM_MIGRATION_COMPLETED, COMPLETE_MS, NULL, &error))
+    if (has_completed(vm) &&
+        !vm_migration_await(vm, VM_MIGRATION_COMPLETED, COMPLETE_MS, NULL, &error))
         note_trouble(troubles, g_steal_pointer(&error));
     if (!vm_resume(vm, &error))
         note_trouble(troubles, error);

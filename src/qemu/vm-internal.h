@@ -33,4 +33,12 @@ VmMigrationState vm_migration_parse(const char *status);
  */
 gboolean vm_set_key(Vm *vm, const char *key_dir, gboolean server, GError **error);
 
+/* vm_connect() - connect to where a destination listens
+ * @address: numeric, as vm_migration_listen() returns it
+ *
+ * Return: (transfer full): a connection whose socket does not block.
+ */
+GSocketConnection *vm_connect(const Vm *vm, const char *address, guint timeout_ms,
+                              GCancellable *cancellable, GError **error);
+
 #endif

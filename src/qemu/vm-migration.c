@@ -24,6 +24,8 @@
 
 #include <string.h>
 
+#include <glib-unix.h>
+
 #include "base/await.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -31,7 +33,7 @@
 #define DOWNTIME_LIMIT_MS 300
 #define BANDWIDTH_MIN 4096 /* bytes a second; QEMU takes less than 10 for no limit at all */
 
-/* The first answer of the destination: connection and TLS handshake. */
+/* For the connection, and again for the destination's first answer, the TLS handshake. */
 #define SETUP_TIMEOUT_MS 30000
 #define CANCEL_TIMEOUT_MS 30000
 
@@ -221,30 +223,46 @@ static gboolean has_left_setup(gpointer data)
 }
 
 /* await_setup() - until memory is being copied */
-static gboolean await_setup(Vm *vm, GError **error)
+static gboolean await_setup(Vm *vm, GSocket *socket, GCancellable *cancellable, GError **error)
 {
     g_autofree char *what = g_strdup_printf("the destination of %s to answer", vm->name);
     g_autoptr(GError) reason = NULL;
 
-    if (await(has_left_setup, vm, SETUP_TIMEOUT_MS, NULL, what, &reason))
+    if (await(has_left_setup, vm, SETUP_TIMEOUT_MS, cancellable, what, &reason))
         return (vm->state != VM_GONE && !is_over(vm->migration)) ||
                fail_migration(vm, "active", error);
 
     g_autoptr(GError) further = NULL;
 
+    /* It is with the destination that QEMU waits for, not with us. */
+    g_socket_shutdown(socket, TRUE, TRUE, NULL);
     if (!vm_migration_cancel(vm, &further))
         g_warning("%s", further->message);
     g_propagate_error(error, g_steal_pointer(&reason));
     return FALSE;
 }
 
-gboolean vm_migration_start(Vm *vm, const char *address, const VmMigrationOptions *options,
-                            GError **error)
+/* migrate_over() - begin to migrate over @socket, which stays the caller's */
+static gboolean migrate_over(Vm *vm, GSocket *socket, GError **error)
 {
-    g_autofree char *uri = g_strdup_printf("tcp:%s", address);
-    guint64 bandwidth = MAX(options->bandwidth, BANDWIDTH_MIN);
+    int fd = g_socket_get_fd(socket);
+    g_autoptr(JsonNode) passed =
+        qmp_execute(vm->qmp, "getfd", g_variant_new_parsed("{'fdname': <'migration'>}"), fd, error);
 
-    if (!set_capabilities(vm, TRUE, options->keep_shared, error) ||
+    vm->migration = VM_MIGRATION_NONE;
+    /* QEMU makes every socket that it is handed block; the mode is that of all who hold it. */
+    return passed != NULL && g_unix_set_fd_nonblocking(fd, TRUE, error) &&
+           qmp_do(vm->qmp, "migrate", g_variant_new_parsed("{'uri': <'fd:migration'>}"), error);
+}
+
+gboolean vm_migration_start(Vm *vm, const char *address, const VmMigrationOptions *options,
+                            GCancellable *cancellable, GError **error)
+{
+    guint64 bandwidth = MAX(options->bandwidth, BANDWIDTH_MIN);
+    g_autoptr(GSocketConnection) connection =
+        vm_connect(vm, address, SETUP_TIMEOUT_MS, cancellable, error);
+
+    if (connection == NULL || !set_capabilities(vm, TRUE, options->keep_shared, error) ||
         !vm_set_key(vm, options->key_dir, FALSE, error) ||
         !qmp_do(vm->qmp, "migrate-set-parameters",
                 g_variant_new_parsed("{'max-bandwidth': <%t>, 'downtime-limit': <%t>}", bandwidth,
@@ -252,9 +270,9 @@ gboolean vm_migration_start(Vm *vm, const char *address, const VmMigrationOption
                 error))
         return FALSE;
 
-    vm->migration = VM_MIGRATION_NONE;
-    return qmp_do(vm->qmp, "migrate", g_variant_new_parsed("{'uri': <%s>}", uri), error) &&
-           await_setup(vm, error);
+    GSocket *socket = g_socket_connection_get_socket(connection);
+
+    return migrate_over(vm, socket, error) && await_setup(vm, socket, cancellable, error);
 }
 
 gboolean vm_migration_set_bandwidth(Vm *vm, guint64 bandwidth, GError **error)

@@ -143,9 +143,12 @@ typedef struct {
  * The migration is held: it copies, and copies again what the guest dirties, but never stops the
  * guest by itself. Once vm_pause() stops the guest, what is left is sent and the migration comes to
  * VM_MIGRATION_SWITCHOVER, where vm_migration_continue() or vm_migration_cancel() decides.
+ *
+ * Returns when memory is being copied: the destination has answered, and knows the key. Until then
+ * @cancellable ends the wait. Nothing is under way any more after a return of FALSE.
  */
 gboolean vm_migration_start(Vm *vm, const char *address, const VmMigrationOptions *options,
-                            GError **error);
+                            GCancellable *cancellable, GError **error);
 
 gboolean vm_migration_query(Vm *vm, VmMigrationStatus *status, GError **error);
 

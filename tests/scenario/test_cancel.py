@@ -46,6 +46,26 @@ def test_cancelled_in_phase(held, console, phase):
     check_back_on_source(held, console, typist)
 
 
+def test_cancelled_while_nothing_is_heard(held, console, lab):
+    """The other host's dmore-pair stands still when both VMs have stopped: a cancel does not wait for it."""
+    held.hold.write_text("complete")
+    typist = Typist(console.client)
+    typist.start()
+    migration = held.pair.start_migrate()
+    migration.await_phase("complete")
+    with processes.halted(processes.parent(lab.other(held.pair.host).hypervisor(held.pair.name))):
+        held.hold.unlink()
+        # Both migrations have gone all their way when the VM says so; nobody tells.
+        while held.pair.status()["user_vm"]["state"] != "migrated":
+            pass
+        held.pair.cancel()
+        held.await_state("running")
+    with pytest.raises(CommandFailed) as failure:
+        migration.wait()
+    assert failure.value.status == CANCELLED
+    check_back_on_source(held, console, typist)
+
+
 def test_interrupted_at_the_keyboard(held, console):
     """Ctrl-C during pre-copy is a cancel."""
     held.hold.write_text("converged")

@@ -219,7 +219,7 @@ static void test_migration(void **state)
 
     assert_screen(vms, "a", &before);
     vms_check(address = vm_migration_listen(destination, "127.0.0.1", FALSE, NULL, &error));
-    vms_check(vm_migration_start(source, address, &options, &error));
+    vms_check(vm_migration_start(source, address, &options, NULL, &error));
     vms_check(vm_migration_await(source, VM_MIGRATION_SWITCHOVER, 10 * SECONDS, NULL, &error));
     vms_check(vm_migration_continue(source, &error));
     vms_check(vm_migration_await_loaded(destination, 10 * SECONDS, NULL, &error));

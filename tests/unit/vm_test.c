@@ -4,6 +4,7 @@
  */
 #include "vms.h"
 
+#include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@ static void begin_migration(Vm *source, Vm *destination, const char *key_dir)
     g_autofree char *address = NULL;
 
     vms_check(address = vm_migration_listen(destination, "127.0.0.1", FALSE, key_dir, &error));
-    vms_check(vm_migration_start(source, address, &options, &error));
+    vms_check(vm_migration_start(source, address, &options, NULL, &error));
 }
 
 /* switch_over() - from the pause to the loaded state */
@@ -225,7 +226,7 @@ static void test_nobody_listens(void **state)
     const VmMigrationOptions options = {.bandwidth = 1u << 30};
     g_autoptr(GError) error = NULL;
 
-    assert_false(vm_migration_start(vm, "127.0.0.1:1", &options, &error));
+    assert_false(vm_migration_start(vm, "127.0.0.1:1", &options, NULL, &error));
     assert_non_null(strstr(error->message, "Connection refused"));
     assert_int_equal(vm_state(vm), VM_RUNNING);
     vms_end(vm);
@@ -237,6 +238,51 @@ static void write_key(const char *dir, const char *key)
     g_autofree char *line = g_strdup_printf("dmore:%s\n", key);
 
     assert_true(g_file_set_contents(path, line, -1, NULL));
+}
+
+/* A listener that takes connections and says nothing. Return: its address. */
+static char *listen_mute(int *fd)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+
+    *fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(*fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(*fd, 1), 0);
+    assert_int_equal(getsockname(*fd, (struct sockaddr *)&address, &size), 0);
+    return g_strdup_printf("127.0.0.1:%u", ntohs(address.sin_port));
+}
+
+static gboolean on_change_of_mind(gpointer cancellable)
+{
+    g_cancellable_cancel(cancellable);
+    return G_SOURCE_REMOVE;
+}
+
+/* Whoever waits for a destination that does not answer can change his mind. */
+static void test_cancelled_in_setup(void **state)
+{
+    struct vms *vms = *state;
+    Vm *source = launch_running(vms, "a");
+    const VmMigrationOptions options = {.bandwidth = 1u << 30, .key_dir = vms->dir};
+    g_autoptr(GCancellable) cancellable = g_cancellable_new();
+    g_autoptr(GError) failure = NULL;
+    int fd;
+    g_autofree char *mute = listen_mute(&fd);
+    gint64 begun_us = g_get_monotonic_time();
+
+    write_key(vms->dir, "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+    g_timeout_add(100, on_change_of_mind, cancellable);
+    assert_false(vm_migration_start(source, mute, &options, cancellable, &failure));
+    assert_true(g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_CANCELLED));
+    assert_in_range(g_get_monotonic_time() - begun_us, 0, 10 * G_USEC_PER_SEC);
+    assert_int_equal(vm_state(source), VM_RUNNING);
+
+    Vm *destination = launch_incoming(vms, "b");
+    begin_migration(source, destination, vms->dir);
+    vms_end(destination);
+    vms_end(source);
+    close(fd);
 }
 
 static void test_key(void **state)
@@ -280,7 +326,7 @@ static void test_wrong_key(void **state)
     vms_check(address = vm_migration_listen(destination, "::1", FALSE, vms->dir, &error));
     assert_true(g_str_has_prefix(address, "[::1]:"));
     write_key(other_dir, "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
-    assert_false(vm_migration_start(source, address, &options, &failure));
+    assert_false(vm_migration_start(source, address, &options, NULL, &failure));
     assert_int_equal(vm_state(source), VM_RUNNING);
     assert_int_equal(vm_state(destination), VM_INCOMING);
     g_clear_error(&failure);
@@ -290,7 +336,7 @@ static void test_wrong_key(void **state)
     destination = launch_incoming(vms, "b");
     g_free(address);
     vms_check(address = vm_migration_listen(destination, "127.0.0.1", FALSE, NULL, &error));
-    vms_check(vm_migration_start(source, address, &none, &error));
+    vms_check(vm_migration_start(source, address, &none, NULL, &error));
     switch_over(source, destination);
     vms_end(source);
     vms_end(destination);
@@ -336,6 +382,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nobody_listens, vms_setup, vms_teardown),
         cmocka_unit_test_setup_teardown(test_key, vms_setup, vms_teardown),
         cmocka_unit_test_setup_teardown(test_wrong_key, vms_setup, vms_teardown),
+        cmocka_unit_test_setup_teardown(test_cancelled_in_setup, vms_setup, vms_teardown),
         cmocka_unit_test_setup_teardown(test_adopt, vms_setup, vms_teardown),
     };
 
