@@ -212,7 +212,7 @@ static gboolean run_stop_r(Source *source, GError **error)
 /* Nobody tells when the user VM's QEMU reads from a socket, so this looks again and again. */
 static gboolean run_quiesce(Source *source, GError **error)
 {
-    gint64 end_us = g_get_monotonic_time() + QUIESCE_MS * 1000;
+    gint64 end_us = g_get_monotonic_time() + (gint64)QUIESCE_MS * 1000;
 
     while (!relay_drained(source->pair->relay) && g_get_monotonic_time() < end_us)
         if (!await_ms(1, source->order->cancellable, error))
@@ -265,7 +265,7 @@ static gboolean await_completed(Vm *vm, GError **error)
  */
 static LinkMessage *receive_loaded(Source *source, GError **error)
 {
-    gint64 end_us = g_get_monotonic_time() + COMPLETE_MS * 1000;
+    gint64 end_us = g_get_monotonic_time() + (gint64)COMPLETE_MS * 1000;
     g_autoptr(GError) failure = NULL;
     LinkMessage *loaded =
         link_receive(source->link, "loaded", COMPLETE_MS, source->order->cancellable, &failure);

@@ -83,7 +83,7 @@ static gboolean is_taken(int fd, const char *bridge, const struct ifreq *interfa
                          struct in_addr address, guint8 *owner)
 {
     for (int probe = 0; probe < ADDRESS_PROBES; probe++) {
-        gint64 end_us = g_get_monotonic_time() + ADDRESS_WAIT_MS * 1000;
+        gint64 end_us = g_get_monotonic_time() + (gint64)ADDRESS_WAIT_MS * 1000;
         gint64 left_ms;
 
         send_probe(fd, bridge, interface, address);
