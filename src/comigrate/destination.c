@@ -61,7 +61,8 @@ static gboolean run_prepare(Run *run, GError **error)
     const HostConfig *host = run->destination->host;
     Pair *pair = run->pair;
 
-    if (!prepare || !pair_build(pair, TRUE, error))
+    if (!prepare || !pair_claim(pair, TRUE, error) ||
+        !pair_build(pair, run->destination->cancellable, error))
         return FALSE;
     run->appeared = TRUE;
     run->destination->appeared(pair, run->destination->data);

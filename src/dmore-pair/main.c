@@ -60,8 +60,11 @@ static int tell_failure(Program *program, const GError *error)
 
 static gboolean start_pair(Program *program, Pair *pair, GError **error)
 {
-    return pair_build(pair, FALSE, error) && service_show(program->service, pair, error) &&
-           pair_start(pair, error);
+    GCancellable *cancellable = service_cancellable(program->service);
+
+    /* It can be asked for, and taken down, from the beginning. */
+    return pair_claim(pair, FALSE, error) && service_show(program->service, pair, error) &&
+           pair_build(pair, cancellable, error) && pair_start(pair, cancellable, error);
 }
 
 static int run_up(Program *program, const char *path)
@@ -77,8 +80,7 @@ static int run_up(Program *program, const char *path)
         !address_check_free(pair->config->domain_r.address, pair->config->domain_r.bridge, &error))
         return tell_failure(program, error);
     if (!start_pair(program, pair, &error)) {
-        service_hide(program->service);
-        pair_end(pair);
+        service_end(program->service, pair);
         return tell_failure(program, error);
     }
 

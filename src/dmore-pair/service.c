@@ -156,6 +156,11 @@ static void do_screenshot(Service *service, Request *request, JsonObject *argume
         refuse(request, DMORE_ERROR_USAGE, "a screenshot needs an absolute path");
         return;
     }
+    if (!service->pair->region) {
+        refuse(request, DMORE_ERROR_BUSY, "%s is starting and has no screen yet",
+               service->pair->config->name);
+        return;
+    }
     screenshot_write_async(&service->pair->region->region, path, on_screenshot, request);
 }
 
@@ -199,7 +204,11 @@ static void do_cancel(Service *service, Request *request, JsonObject *arguments)
 
 static void do_down(Service *service, Request *request, JsonObject *arguments)
 {
+    gboolean starting = service->pair->state == PAIR_STARTING;
+
     queue(service, run_down, request);
+    if (starting)
+        g_cancellable_cancel(service->cancellable);
 }
 
 static void do_resolve(Service *service, Request *request, JsonObject *arguments)
@@ -223,8 +232,9 @@ static const struct {
     {"down", do_down, TRUE},
 };
 
-/* One procedure at a time, and none on a pair that is on its way. A pair of which nobody knows
- * where it runs is an operator's, who has looked: to take down here, or to run here.
+/* One procedure at a time, and none on a pair that is on its way, but one that is starting can be
+ * taken down. A pair of which nobody knows where it runs is an operator's, who has looked: to take
+ * down here, or to run here.
  */
 static gboolean may_begin(const Service *service, Command command)
 {
@@ -234,7 +244,8 @@ static gboolean may_begin(const Service *service, Command command)
         return FALSE;
     if (command == do_resolve)
         return state == PAIR_UNDECIDED;
-    return state == PAIR_RUNNING || (state == PAIR_UNDECIDED && command == do_down);
+    return state == PAIR_RUNNING ||
+           ((state == PAIR_UNDECIDED || state == PAIR_STARTING) && command == do_down);
 }
 
 static void on_requested(Request *request, const char *command, JsonObject *arguments,
@@ -337,6 +348,15 @@ void service_run(Service *service)
         service->queued = NULL;
         service->queued_request = NULL;
     }
+}
+
+void service_end(Service *service, Pair *pair)
+{
+    if (service->queued)
+        service->queued(service, service->queued_request);
+    else
+        pair_end(pair);
+    service_hide(service);
 }
 
 void service_free(Service *service)

@@ -39,6 +39,9 @@ void service_note_migration(Service *service, JsonObject *report);
  */
 void service_run(Service *service);
 
+/* service_end() - end a pair that could not be started, and answer whoever has asked for that */
+void service_end(Service *service, Pair *pair);
+
 void service_free(Service *service);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Service, service_free)
 

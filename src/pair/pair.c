@@ -199,7 +199,7 @@ static gboolean open_taps(Pair *pair, GError **error)
     return TRUE;
 }
 
-static gboolean launch_user_vm(Pair *pair, gboolean incoming, GError **error)
+static gboolean launch_user_vm(Pair *pair, GCancellable *cancellable, GError **error)
 {
     const PairUserVm *config = &pair->config->user_vm;
     g_autofree char *name = g_strdup_printf("user VM %s", pair->config->name);
@@ -219,7 +219,7 @@ static gboolean launch_user_vm(Pair *pair, gboolean incoming, GError **error)
                .uuid = pair->config->uuid,
                .network_fd = pair->user_vm_tap,
                .mac = config->mac,
-               .incoming = incoming},
+               .incoming = pair->state == PAIR_INCOMING},
         .display = config->display,
         .disks = config->disks,
         .n_disks = config->n_disks,
@@ -239,11 +239,11 @@ static gboolean launch_user_vm(Pair *pair, gboolean incoming, GError **error)
     static const VmEvents events = {.state_changed = on_user_vm_changed};
 
     pair->user_vm = vm_launch(name, (const char *const *)arguments, fds, n_fds, monitor, log,
-                              &events, pair, error);
+                              &events, pair, cancellable, error);
     return pair->user_vm != NULL;
 }
 
-static gboolean launch_domain_r(Pair *pair, gboolean incoming, GError **error)
+static gboolean launch_domain_r(Pair *pair, GCancellable *cancellable, GError **error)
 {
     const PairDomainR *config = &pair->config->domain_r;
     g_autofree char *name = g_strdup_printf("Domain R of %s", pair->config->name);
@@ -261,7 +261,7 @@ static gboolean launch_domain_r(Pair *pair, gboolean incoming, GError **error)
                .uuid = pair->config->uuid,
                .network_fd = pair->domain_r_tap,
                .mac = config->mac,
-               .incoming = incoming},
+               .incoming = pair->state == PAIR_INCOMING},
         .kernel = pair->image->kernel,
         .initrd = pair->image->initrd,
         .region = pair->region->path,
@@ -275,7 +275,7 @@ static gboolean launch_domain_r(Pair *pair, gboolean incoming, GError **error)
     static const VmEvents events = {.state_changed = on_domain_r_changed};
 
     pair->domain_r = vm_launch(name, (const char *const *)arguments, fds, n_fds, monitor, log,
-                               &events, pair, error);
+                               &events, pair, cancellable, error);
     if (!pair->domain_r)
         return FALSE;
     pair->kick = kick_connect(kick, on_kicked, pair, error);
@@ -295,7 +295,7 @@ static gboolean note_config(const Pair *pair, GError **error)
     return g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
 }
 
-gboolean pair_build(Pair *pair, gboolean incoming, GError **error)
+gboolean pair_claim(Pair *pair, gboolean incoming, GError **error)
 {
     pair->claim = rundir_claim(pair->host->run_dir, pair->config->name, error);
     if (pair->claim < 0)
@@ -303,9 +303,14 @@ gboolean pair_build(Pair *pair, gboolean incoming, GError **error)
     pair->ended = FALSE;
     if (incoming)
         pair->state = PAIR_INCOMING;
+    return note_config(pair, error);
+}
 
+gboolean pair_build(Pair *pair, GCancellable *cancellable, GError **error)
+{
     g_autofree char *region = pair_path(pair, RUN_REGION);
-    if (!note_config(pair, error) || !open_taps(pair, error))
+
+    if (!open_taps(pair, error))
         return FALSE;
     pair->region = region_file_create(region, pair->region_size, pair->settings, error);
     if (!pair->region)
@@ -314,12 +319,13 @@ gboolean pair_build(Pair *pair, gboolean incoming, GError **error)
     if (!pair->relay)
         return FALSE;
     pair->feed = screen_feed_new(&pair->region->region);
-    if (!incoming)
+    if (pair->state != PAIR_INCOMING)
         screen_feed_open(pair->feed);
-    if (!launch_user_vm(pair, incoming, error))
+    if (!launch_user_vm(pair, cancellable, error))
         return FALSE;
-    pair->display = display_attach(pair->user_vm, &screen_feed_events, pair->feed, error);
-    return pair->display && launch_domain_r(pair, incoming, error);
+    pair->display =
+        display_attach(pair->user_vm, &screen_feed_events, pair->feed, cancellable, error);
+    return pair->display && launch_domain_r(pair, cancellable, error);
 }
 
 /* Domain R has said that its console is there, or that it will never be. */
@@ -341,12 +347,12 @@ char *pair_domain_r_message(const Pair *pair)
     return g_utf8_make_valid(copy, -1);
 }
 
-gboolean pair_start(Pair *pair, GError **error)
+gboolean pair_start(Pair *pair, GCancellable *cancellable, GError **error)
 {
     relay_thaw(pair->relay);
     if (!vm_resume(pair->domain_r, error))
         return FALSE;
-    if (!await(console_decided, pair, CONSOLE_MS, NULL, "the console of Domain R", error))
+    if (!await(console_decided, pair, CONSOLE_MS, cancellable, "the console of Domain R", error))
         return FALSE;
     if (region_status(&pair->region->region)->state != REGION_STATE_READY) {
         g_autofree char *message = pair_domain_r_message(pair);

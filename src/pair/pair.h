@@ -87,12 +87,18 @@ Pair *pair_new(const HostConfig *host, PairConfig *config, GBytes *settings, GEr
  */
 gboolean pair_check_host(const Pair *pair, GError **error);
 
-/* pair_build() - create everything and start both hypervisors, both VMs paused
- * @incoming: the VMs wait for their state from another host, and the feed stays closed
+/* pair_claim() - take the pair's name on this host, and note its configuration there
+ * @incoming: it comes from another host
+ */
+gboolean pair_claim(Pair *pair, gboolean incoming, GError **error);
+
+/* pair_build() - create everything and start both hypervisors, both VMs paused; claimed before
+ * @cancellable: (nullable)
  *
+ * The VMs of an incoming pair wait for their state from another host, and the feed stays closed.
  * On failure what was created is still there: pair_end() removes it. Awaits.
  */
-gboolean pair_build(Pair *pair, gboolean incoming, GError **error);
+gboolean pair_build(Pair *pair, GCancellable *cancellable, GError **error);
 
 /* pair_start() - boot Domain R, and switch the user VM on when its console is there
  *
@@ -101,7 +107,7 @@ gboolean pair_build(Pair *pair, gboolean incoming, GError **error);
  *
  * Return: FALSE with DMORE_ERROR_FAILED and Domain R's own words when the console does not come up.
  */
-gboolean pair_start(Pair *pair, GError **error);
+gboolean pair_start(Pair *pair, GCancellable *cancellable, GError **error);
 
 /* pair_path() - a file of the pair in the run directory; free with g_free() */
 char *pair_path(const Pair *pair, RunFile file);

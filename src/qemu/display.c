@@ -290,7 +290,7 @@ static gboolean attached_or_failed(gpointer data)
 }
 
 /* open_display() - hand QEMU an end of the first connection, and await the registration */
-static gboolean open_display(Display *display, Vm *vm, GError **error)
+static gboolean open_display(Display *display, Vm *vm, GCancellable *cancellable, GError **error)
 {
     g_autofree char *what = g_strdup_printf("the display of %s", vm_name(vm));
     int ends[2];
@@ -306,7 +306,7 @@ static gboolean open_display(Display *display, Vm *vm, GError **error)
         return FALSE;
     }
     if (!connect_dbus(display, ends[0], G_DBUS_CONNECTION_FLAGS_NONE, on_main_ready, error) ||
-        !await(attached_or_failed, display, ATTACH_TIMEOUT_MS, NULL, what, error))
+        !await(attached_or_failed, display, ATTACH_TIMEOUT_MS, cancellable, what, error))
         return FALSE;
     if (display->failure != NULL) {
         g_propagate_error(error, g_error_copy(display->failure));
@@ -315,7 +315,8 @@ static gboolean open_display(Display *display, Vm *vm, GError **error)
     return TRUE;
 }
 
-Display *display_attach(Vm *vm, const DisplayEvents *events, gpointer data, GError **error)
+Display *display_attach(Vm *vm, const DisplayEvents *events, gpointer data,
+                        GCancellable *cancellable, GError **error)
 {
     g_autoptr(Display) display = g_rc_box_new0(Display);
 
@@ -323,7 +324,7 @@ Display *display_attach(Vm *vm, const DisplayEvents *events, gpointer data, GErr
     display->data = data;
     display->cancellable = g_cancellable_new();
     display->picture = picture_new(events, data);
-    if (!open_display(display, vm, error))
+    if (!open_display(display, vm, cancellable, error))
         return NULL;
     display->attached = TRUE;
     return g_steal_pointer(&display);

@@ -46,7 +46,8 @@ typedef struct {
  *
  * Return: NULL with DMORE_ERROR_FAILED when the VM does not accept the listener.
  */
-Display *display_attach(Vm *vm, const DisplayEvents *events, gpointer data, GError **error);
+Display *display_attach(Vm *vm, const DisplayEvents *events, gpointer data,
+                        GCancellable *cancellable, GError **error);
 
 /* display_form() - "map", "plain", or "none" before the first picture */
 const char *display_form(const Display *display);

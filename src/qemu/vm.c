@@ -215,7 +215,7 @@ static gboolean answers_or_is_gone(gpointer data)
 }
 
 /* vm_open() - talk over @socket and learn the state */
-static gboolean vm_open(Vm *vm, GSocket *socket, GError **error)
+static gboolean vm_open(Vm *vm, GSocket *socket, GCancellable *cancellable, GError **error)
 {
     g_autofree char *what = g_strdup_printf("the first answer of QEMU's monitor (%s)", vm->name);
     int fd = fcntl(g_socket_get_fd(socket), F_DUPFD_CLOEXEC, 0);
@@ -226,7 +226,7 @@ static gboolean vm_open(Vm *vm, GSocket *socket, GError **error)
         return FALSE;
     }
     vm->qmp = qmp_new(vm->name, fd, &monitor_events, vm);
-    if (!await(answers_or_is_gone, vm, LAUNCH_TIMEOUT_MS, NULL, what, error))
+    if (!await(answers_or_is_gone, vm, LAUNCH_TIMEOUT_MS, cancellable, what, error))
         return FALSE;
     if (!qmp_ready(vm->qmp)) {
         g_autofree char *words = last_words(vm);
@@ -272,7 +272,7 @@ static gboolean vm_spawn(Vm *vm, const char *const *arguments, const int *fds, g
 
 /* launch() - start the process of a new @vm and talk to it */
 static gboolean launch(Vm *vm, const char *const *arguments, const int *fds, gsize n_fds,
-                       const char *monitor, GError **error)
+                       const char *monitor, GCancellable *cancellable, GError **error)
 {
     g_autoptr(GSocket) listener = vm_monitor_listen(monitor, error);
     g_autoptr(GSocket) socket = listener != NULL ? vm_monitor_connect(monitor, error) : NULL;
@@ -283,7 +283,7 @@ static gboolean launch(Vm *vm, const char *const *arguments, const int *fds, gsi
     /* Only QEMU holds it now: when QEMU ends before it accepts us, the connection ends, too. */
     g_clear_object(&listener);
     vm->ending = TRUE; /* an end now is returned, not reported */
-    if (!vm_open(vm, socket, error)) {
+    if (!vm_open(vm, socket, cancellable, error)) {
         vm_kill(vm);
         return FALSE;
     }
@@ -293,11 +293,11 @@ static gboolean launch(Vm *vm, const char *const *arguments, const int *fds, gsi
 
 Vm *vm_launch(const char *name, const char *const *arguments, const int *fds, gsize n_fds,
               const char *monitor, const char *log, const VmEvents *events, gpointer data,
-              GError **error)
+              GCancellable *cancellable, GError **error)
 {
     Vm *vm = vm_new(name, log, events, data);
 
-    if (!launch(vm, arguments, fds, n_fds, monitor, error))
+    if (!launch(vm, arguments, fds, n_fds, monitor, cancellable, error))
         g_clear_pointer(&vm, vm_free);
     return vm;
 }
@@ -315,7 +315,7 @@ static gboolean adopt(Vm *vm, GPid pid, const char *monitor, GError **error)
         return FALSE;
     vm->ending = TRUE;
     vm->commanding = TRUE; /* its state is no news */
-    if (!vm_open(vm, socket, error))
+    if (!vm_open(vm, socket, NULL, error))
         return FALSE;
     vm->ending = FALSE;
     vm->commanding = FALSE;

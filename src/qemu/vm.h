@@ -67,13 +67,15 @@ typedef struct {
  * @monitor: path of the monitor's socket, which is made here; what stood there is replaced
  * @log: path of the file that receives the process's standard output and error
  *
+ * @cancellable: (nullable): ends the wait, and the process
+ *
  * The process is a session of its own and outlives this program.
  *
  * Return: NULL with DMORE_ERROR_HOST and what the process printed last when it ends early.
  */
 Vm *vm_launch(const char *name, const char *const *arguments, const int *fds, gsize n_fds,
               const char *monitor, const char *log, const VmEvents *events, gpointer data,
-              GError **error);
+              GCancellable *cancellable, GError **error);
 
 /* vm_adopt() - take over a process that another instance of this program has launched */
 Vm *vm_adopt(const char *name, GPid pid, const char *monitor, const char *log,

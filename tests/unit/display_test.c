@@ -147,7 +147,7 @@ static Display *attach(Vm *vm, struct screen *screen)
 {
     Display *display = NULL;
 
-    vms_check(display = display_attach(vm, &events, screen, &error));
+    vms_check(display = display_attach(vm, &events, screen, NULL, &error));
     return display;
 }
 
@@ -245,7 +245,7 @@ static void test_no_display(void **state)
     Vm *vm = vms_launch(vms, "a", spec);
     g_autoptr(GError) error = NULL;
 
-    assert_null(display_attach(vm, &events, &screen, &error));
+    assert_null(display_attach(vm, &events, &screen, NULL, &error));
     assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_FAILED));
     assert_int_equal(screen.lost, 0);
     vms_end(vm);

@@ -60,7 +60,8 @@ static void test_bad_arguments(void **state)
     g_autofree char *log = vms_path(vms, "bad", "log");
     g_autoptr(GError) error = NULL;
 
-    assert_null(vm_launch("VM bad", arguments, NULL, 0, monitor, log, &vms->events, vms, &error));
+    assert_null(
+        vm_launch("VM bad", arguments, NULL, 0, monitor, log, &vms->events, vms, NULL, &error));
     assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_HOST));
     assert_non_null(strstr(error->message, "VM bad"));
     assert_non_null(strstr(error->message, "'foo' is not a valid device model name"));
@@ -75,7 +76,8 @@ static void test_no_program(void **state)
     g_autofree char *log = vms_path(vms, "bad", "log");
     g_autoptr(GError) error = NULL;
 
-    assert_null(vm_launch("VM bad", arguments, NULL, 0, monitor, log, &vms->events, vms, &error));
+    assert_null(
+        vm_launch("VM bad", arguments, NULL, 0, monitor, log, &vms->events, vms, NULL, &error));
     assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_HOST));
 }
 

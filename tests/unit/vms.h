@@ -126,7 +126,7 @@ static inline Vm *vms_launch(struct vms *vms, const char *name, UserVmSpec spec)
 
     g_auto(GStrv) arguments = cmdline_user_vm(&vms->probe, &spec);
     Vm *vm = vm_launch(name, (const char *const *)arguments, spec.stream_fds, 2, monitor, log,
-                       &vms->events, vms, &error);
+                       &vms->events, vms, NULL, &error);
 
     close(ends[0]);
     close(ends[2]);
