@@ -313,23 +313,19 @@ static void on_free_streams(void *data, uint64_t id,
 {
 }
 
-int hid_device_open(struct hid_device *device, const struct hid_model *model, void *owner,
-                    const struct region *region, enum region_stream_id stream)
+/* plug_in() - a device as it comes from the factory; says hello */
+static int plug_in(struct hid_device *device)
 {
     struct usbredirparser *parser = usbredirparser_create();
     uint32_t capabilities[USB_REDIR_CAPS_SIZE] = {0};
 
     if (!parser)
         return -ENOMEM;
-    *device = (struct hid_device){
-        .model = model,
-        .owner = owner,
-        .in = ring_consumer(region, stream, RING_TO_DOMAIN_R),
-        .out = ring_producer(region, stream, RING_TO_VM),
-        .parser = parser,
-        .next_id = 1,
-        .boot_or_report = 1,
-    };
+    device->parser = parser;
+    device->next_id = 1;
+    device->configuration = 0;
+    device->boot_or_report = 1;
+    stop_listening(device);
 
     parser->priv = device;
     parser->log_func = on_log;
@@ -368,6 +364,48 @@ int hid_device_open(struct hid_device *device, const struct hid_model *model, vo
     return 0;
 }
 
+int hid_device_open(struct hid_device *device, const struct hid_model *model, void *owner,
+                    const struct region *region, enum region_stream_id stream)
+{
+    *device = (struct hid_device){
+        .model = model,
+        .owner = owner,
+        .region = region,
+        .stream = stream,
+        .generation = atomic_load(&region_notice(region)->generations[stream]),
+        .in = ring_consumer(region, stream, RING_TO_DOMAIN_R),
+        .out = ring_producer(region, stream, RING_TO_VM),
+    };
+    return plug_in(device);
+}
+
+/* The host has begun the stream anew: so does the device, and says where. */
+static void begin_anew(struct hid_device *device, uint32_t generation)
+{
+    struct region_status *status = region_status(device->region);
+    uint32_t user_vm = atomic_load(&region_notice(device->region)->user_vm);
+    int old = ring_fill(&device->in);
+
+    if (old < 0 || ring_consume(&device->in, (size_t)old) < 0) {
+        device->broken = true;
+        return;
+    }
+    usbredirparser_destroy(device->parser);
+    device->parser = NULL;
+    if (plug_in(device) < 0) {
+        log_error("no memory to plug \"%s\" in again", device->model->product);
+        device->broken = true;
+        return;
+    }
+    device->model->reset(device);
+    if (user_vm == REGION_USER_VM_OFF || user_vm == REGION_USER_VM_CRASHED)
+        device->model->forget(device);
+    device->generation = generation;
+    atomic_store(&status->streams[device->stream].begin, device->out.own);
+    atomic_store(&status->streams[device->stream].generation, generation);
+    device->progress = true;
+}
+
 void hid_device_close(struct hid_device *device)
 {
     usbredirparser_destroy(device->parser);
@@ -376,9 +414,13 @@ void hid_device_close(struct hid_device *device)
 
 bool hid_device_run(struct hid_device *device)
 {
+    uint32_t generation = atomic_load(&region_notice(device->region)->generations[device->stream]);
+
     if (device->broken)
         return false;
     device->progress = false;
+    if (generation != device->generation)
+        begin_anew(device, generation);
     /* A parse error has been logged by the parser, which goes on with the next packet. */
     while (usbredirparser_do_read(device->parser) == usbredirparser_read_parse_error)
         ;

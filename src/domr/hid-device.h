@@ -16,6 +16,9 @@
  * its present state again each time the guest starts to listen (hid_model.started). That makes the
  * guest's view right whatever was lost in between: a key can never stay down.
  *
+ * When the host begins the stream anew (region.h) the device is plugged in anew, into whatever is
+ * at the other end now.
+ *
  * A report is never handed to the parser while bytes wait in it (hid_device_room()): if the other
  * side does not take the stream, events wait in the owner's queue, which is bounded, and not in
  * the parser's, which is not.
@@ -49,11 +52,16 @@ struct hid_model {
     void (*output)(struct hid_device *device, const uint8_t *bytes, size_t size);
     /* The guest has reset the device. */
     void (*reset)(struct hid_device *device);
+    /* The machine has ended: drop what was meant for it and waits. */
+    void (*forget)(struct hid_device *device);
 };
 
 struct hid_device {
     const struct hid_model *model;
     void *owner; /* for the callbacks */
+    const struct region *region;
+    enum region_stream_id stream;
+    uint32_t generation; /* of the stream (region.h) */
     struct ring in;
     struct ring out;
     struct usbredirparser *parser;

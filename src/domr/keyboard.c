@@ -126,6 +126,15 @@ static void on_reset(struct hid_device *device)
     set_leds(device->owner, 0);
 }
 
+static void on_forget(struct hid_device *device)
+{
+    struct keyboard *keyboard = device->owner;
+
+    keyboard->waiting = 0;
+    keyboard->dropped = 0;
+    keyboard->sent = keyboard->wanted;
+}
+
 static const struct hid_model model = {
     .product = "D-MORE Keyboard",
     .subclass = USB_INTERFACE_SUBCLASS_BOOT,
@@ -136,6 +145,7 @@ static const struct hid_model model = {
     .started = on_started,
     .output = on_output,
     .reset = on_reset,
+    .forget = on_forget,
 };
 
 int keyboard_open(struct keyboard *keyboard, const struct region *region,

@@ -68,6 +68,12 @@ void pointer_report(const struct pointer_state *state, uint8_t report[POINTER_RE
     report[6] = (uint8_t)state->pan;
 }
 
+/* waiting_at() - the state that is @index places behind the next one to be sent */
+static struct pointer_state *waiting_at(struct pointer *pointer, size_t index)
+{
+    return &pointer->queue[(pointer->head + index) % POINTER_QUEUE];
+}
+
 static void on_started(struct hid_device *device)
 {
     struct pointer *pointer = device->owner;
@@ -79,6 +85,17 @@ static void on_reset(struct hid_device *device)
 {
 }
 
+static void on_forget(struct hid_device *device)
+{
+    struct pointer *pointer = device->owner;
+
+    if (pointer->waiting > 0)
+        pointer->sent = *waiting_at(pointer, pointer->waiting - 1);
+    pointer->sent.wheel = pointer->sent.pan = 0;
+    pointer->waiting = 0;
+    pointer->full = false;
+}
+
 static const struct hid_model model = {
     .product = "D-MORE Tablet",
     .report_size = POINTER_REPORT_SIZE,
@@ -86,6 +103,7 @@ static const struct hid_model model = {
     .report_descriptor_size = sizeof(report_descriptor),
     .started = on_started,
     .reset = on_reset,
+    .forget = on_forget,
 };
 
 int pointer_open(struct pointer *pointer, const struct region *region)
@@ -98,12 +116,6 @@ int pointer_open(struct pointer *pointer, const struct region *region)
 void pointer_close(struct pointer *pointer)
 {
     hid_device_close(&pointer->hid);
-}
-
-/* waiting_at() - the state that is @index places behind the next one to be sent */
-static struct pointer_state *waiting_at(struct pointer *pointer, size_t index)
-{
-    return &pointer->queue[(pointer->head + index) % POINTER_QUEUE];
 }
 
 static bool only_moves(const struct pointer_state *from, const struct pointer_state *to)

@@ -28,6 +28,8 @@ typedef struct {
     guint out_source;
     guint64 to_vm_bytes;
     guint64 to_domain_r_bytes;
+    gboolean anew;      /* Domain R has not taken the stream up yet */
+    guint32 generation; /* with that: which it has to take up */
     gboolean restored;
     gboolean broken;
 } Stream;
@@ -196,9 +198,24 @@ static gboolean pump_to_domain_r(Stream *stream)
     return moved;
 }
 
+/* Domain R has begun its device anew if it says so: drop what it had sent before. */
+static void take_up(Stream *stream)
+{
+    const struct region_status *status = region_status(stream->relay->region);
+
+    if (atomic_load(&status->streams[stream->id].generation) != stream->generation)
+        return;
+    stream->anew = FALSE;
+    guint32 begin = atomic_load(&status->streams[stream->id].begin);
+    if (ring_consume(&stream->to_vm, begin - stream->to_vm.own) < 0)
+        stream_break(stream, "Domain R says that it begins anew where nothing is");
+}
+
 static void pump(Stream *stream)
 {
-    if (stream->broken || stream->relay->frozen)
+    if (stream->anew)
+        take_up(stream);
+    if (stream->broken || stream->anew || stream->relay->frozen)
         return;
 
     gboolean moved = pump_to_vm(stream);
@@ -306,6 +323,51 @@ void relay_thaw(Relay *relay)
     relay_kicked(relay);
     if (relay->kick)
         kick_send(relay->kick);
+}
+
+/* Drop all that was under way between the two ends, neither of which is used now. */
+static void drain(Stream *stream)
+{
+    stop_sources(stream);
+    take_all(stream->vm_fd, stream->unread);
+    take_all(stream->fd, stream->overflow);
+    g_byte_array_set_size(stream->unread, 0);
+    g_byte_array_set_size(stream->overflow, 0);
+    stream->broken = FALSE;
+}
+
+void relay_reset(Relay *relay)
+{
+    for (int i = 0; i < REGION_STREAMS; i++) {
+        Stream *stream = &relay->streams[i];
+        drain(stream);
+        stream->anew = FALSE;
+        stream->to_vm = ring_consumer(relay->region, stream->id, RING_TO_VM);
+        stream->to_domain_r = ring_producer(relay->region, stream->id, RING_TO_DOMAIN_R);
+    }
+}
+
+void relay_begin_anew(Relay *relay, enum region_stream_id id)
+{
+    Stream *stream = &relay->streams[id];
+    struct region_notice *notice = region_notice(relay->region);
+
+    drain(stream);
+    stream->anew = TRUE;
+    stream->generation = atomic_load(&notice->generations[id]) + 1;
+    atomic_store(&notice->generations[id], stream->generation);
+    if (relay->kick)
+        kick_send(relay->kick);
+}
+
+gboolean relay_taken_up(gpointer user)
+{
+    Relay *relay = user;
+
+    for (int i = 0; i < REGION_STREAMS; i++)
+        if (relay->streams[i].anew)
+            return FALSE;
+    return TRUE;
 }
 
 static gboolean put_ring(const Stream *stream, enum ring_direction direction, uint32_t state_type,

@@ -18,6 +18,10 @@
  * relay_thaw() goes on, in either place: first the kept bytes, then the rings. So each byte is in
  * exactly one place at any time, which is what promise 3 of the design rests on.
  *
+ * A stream begins anew when the device at one of its ends is made anew: what was under way between
+ * the two is dropped, for it means nothing to the new one. With another user VM Domain R has to
+ * take the stream up anew, too (region.h).
+ *
  * A ring whose index makes no sense, or a socket that QEMU has closed, breaks that stream alone:
  * the reason is logged and told by relay_stream_status().
  */
@@ -57,6 +61,20 @@ gboolean relay_drained(gpointer relay);
  * After it the relay moves nothing until relay_thaw().
  */
 void relay_freeze(Relay *relay);
+
+/* relay_reset() - Domain R and the region are made anew: all streams begin in the region as it is
+ * Nothing uses either end of a stream now.
+ */
+void relay_reset(Relay *relay);
+
+/* relay_begin_anew() - the user VM's end of a stream is made anew, while Domain R goes on
+ * Nothing uses that end now. The stream moves nothing until Domain R has taken it up.
+ */
+void relay_begin_anew(Relay *relay, enum region_stream_id stream);
+
+/* relay_taken_up() - whether Domain R has taken up all streams that have begun anew; fits await()
+ */
+gboolean relay_taken_up(gpointer relay);
 
 /* relay_save() - append a frozen relay's streams, each as a record of @type
  * Return: FALSE with DMORE_ERROR_FAILED when a ring makes no sense.

@@ -198,16 +198,18 @@ static void add_disks(GPtrArray *arguments, const UserVmSpec *spec)
     }
 }
 
+const char *const cmdline_streams[2] = {"keyboard", "pointer"};
+
 /* add_streams() - keyboard and pointer: USB devices that live at the other end of a socket */
 static void add_streams(GPtrArray *arguments, const UserVmSpec *spec)
 {
-    static const char *const names[] = {"keyboard", "pointer"};
-
     add(arguments, "-device", "qemu-xhci,id=usb");
-    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
-        add(arguments, "-chardev", "socket,id=%s,fd=%d", names[i], spec->stream_fds[i]);
-        add(arguments, "-device", "usb-redir,id=%s-device,chardev=%s,bus=usb.0,port=%u", names[i],
-            names[i], i + 1);
+    for (guint i = 0; i < G_N_ELEMENTS(cmdline_streams); i++) {
+        const char *name = cmdline_streams[i];
+
+        add(arguments, "-chardev", "socket,id=%s,fd=%d", name, spec->stream_fds[i]);
+        add(arguments, "-device", "usb-redir,id=%s-device,chardev=%s,bus=" STREAM_BUS ",port=%u",
+            name, name, STREAM_PORT(i));
     }
 }
 

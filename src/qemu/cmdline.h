@@ -54,6 +54,13 @@ typedef struct {
     const char *console_log; /* path of the file that receives Domain R's serial console */
 } DomainRSpec;
 
+/* How the user VM's end of a stream is called: "keyboard" is the character device,
+ * "keyboard-device" the USB device, at port STREAM_PORT(0) of STREAM_BUS. The index is enum
+ * region_stream_id. */
+extern const char *const cmdline_streams[2];
+#define STREAM_BUS "usb.0"
+#define STREAM_PORT(stream) ((stream) + 1)
+
 /* The argument vectors, NULL-terminated, argv[0] being probe->binary; free with g_strfreev(). They
  * are for vm_launch(): the monitor's listening socket is VM_MONITOR_FD. All VMs start paused;
  * Domain R and user VM alike are started by vm_resume(). */

@@ -113,6 +113,15 @@ gboolean vm_announce(Vm *vm, GError **error);
 /* vm_kill() - end the process and wait until it is gone; cannot fail */
 void vm_kill(Vm *vm);
 
+/* vm_replug_stream() - pull a stream's USB device out of the user VM and plug another one in
+ * @stream: enum region_stream_id
+ * @fd: the VM's end of the stream from now on; stays the caller's
+ *
+ * The guest sees a device go and one like it come; what was queued for it is lost. It can be called
+ * again when it has failed.
+ */
+gboolean vm_replug_stream(Vm *vm, guint stream, int fd, GError **error);
+
 /* vm_add_display_client() - hand one end of a socket pair to the VM's display (display.h) */
 gboolean vm_add_display_client(Vm *vm, int fd, GError **error);
 

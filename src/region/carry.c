@@ -21,6 +21,8 @@ enum carry_record {
     CARRY_ADDRESS = 8,  /* text */
     CARRY_MESSAGE = 9,  /* text */
     CARRY_USER_VM = 10, /* u32: struct region_notice */
+    /* u64: stream << 32 | generation; a Domain R that found another one would begin it anew */
+    CARRY_GENERATION = RECORD_MANDATORY | 12,
 };
 
 /* Everything that is carried, read and checked but not yet installed. */
@@ -33,6 +35,7 @@ struct contents {
     uint32_t leds;
     uint32_t write_back;
     uint32_t user_vm;
+    uint32_t generations[REGION_STREAMS];
     char address[REGION_ADDRESS_SIZE];
     char message[REGION_MESSAGE_SIZE];
 };
@@ -42,6 +45,20 @@ static void copy_text(char *to, const char *from, size_t size)
 {
     memcpy(to, from, size - 1);
     to[size - 1] = '\0';
+}
+
+/* put_generations() - of streams that have begun anew; most never do */
+static int put_generations(const struct region *region, struct record_writer *writer)
+{
+    struct region_notice *notice = region_notice(region);
+
+    for (uint64_t i = 0; i < REGION_STREAMS; i++) {
+        uint32_t generation = atomic_load(&notice->generations[i]);
+
+        if (generation != 0 && record_put_u64(writer, CARRY_GENERATION, i << 32 | generation) < 0)
+            return -ENOMEM;
+    }
+    return 0;
 }
 
 int carry_save(const struct region *region, struct record_writer *writer)
@@ -67,7 +84,7 @@ int carry_save(const struct region *region, struct record_writer *writer)
         record_put_text(writer, CARRY_MESSAGE, contents.message) < 0 ||
         record_put_u32(writer, CARRY_USER_VM, atomic_load(&region_notice(region)->user_vm)) < 0)
         return -ENOMEM;
-    return 0;
+    return put_generations(region, writer);
 }
 
 static int read_text(const struct record *record, char *to, size_t size)
@@ -77,6 +94,16 @@ static int read_text(const struct record *record, char *to, size_t size)
     if (text == NULL || record->length > size)
         return -EPROTO;
     memcpy(to, text, record->length);
+    return 0;
+}
+
+static int read_generation(const struct record *record, struct contents *contents)
+{
+    uint64_t value;
+
+    if (record_u64(record, &value) < 0 || value >> 32 >= REGION_STREAMS)
+        return -EPROTO;
+    contents->generations[value >> 32] = (uint32_t)value;
     return 0;
 }
 
@@ -103,6 +130,8 @@ static int read_record(const struct record *record, struct contents *contents)
         return read_text(record, contents->message, sizeof(contents->message));
     case CARRY_USER_VM:
         return record_u32(record, &contents->user_vm);
+    case CARRY_GENERATION:
+        return read_generation(record, contents);
     default:
         return record->type & RECORD_MANDATORY ? -EPROTO : 0;
     }
@@ -152,5 +181,9 @@ int carry_restore(const struct region *region, const void *bytes, size_t size)
     atomic_store(&status->write_back, contents.write_back);
     atomic_store(&status->state, contents.state);
     atomic_store(&region_notice(region)->user_vm, contents.user_vm);
+    for (size_t i = 0; i < REGION_STREAMS; i++) {
+        atomic_store(&region_notice(region)->generations[i], contents.generations[i]);
+        atomic_store(&status->streams[i].generation, contents.generations[i]);
+    }
     return 0;
 }

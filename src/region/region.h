@@ -90,6 +90,10 @@ struct region_status {
     char address[REGION_ADDRESS_SIZE]; /* the addresses the console listens on, with DHCP also the
                                           lease */
     char message[REGION_MESSAGE_SIZE]; /* NUL-terminated; for state FAILED the reason */
+    struct {
+        _Atomic uint32_t begin; /* index in the ring to the user VM */
+        _Atomic uint32_t generation;
+    } streams[REGION_STREAMS]; /* where each stream has begun anew; the generation written last */
 };
 
 /* What the host says of the user VM; the console shows it in its desktop name. */
@@ -101,8 +105,20 @@ enum region_user_vm {
 };
 
 struct region_notice {
-    _Atomic uint32_t user_vm; /* enum region_user_vm */
+    _Atomic uint32_t user_vm;                     /* enum region_user_vm */
+    _Atomic uint32_t generations[REGION_STREAMS]; /* how often the host has begun a stream anew */
 };
+
+/*
+ * A stream that begins anew
+ *
+ * When the user VM gets another device at its end of a stream, what was under way between the two
+ * old ends means nothing to the new ones. The host counts the stream's generation in the notice up
+ * and moves nothing of the stream any more. Domain R drops what is in the ring to it, begins its
+ * device anew, says in its status at which index of the ring to the user VM the new stream begins,
+ * and then that it is in that generation. The host drops what is before that index, and the stream
+ * goes on. Indices are never set back, so each side keeps its own (ring.h).
+ */
 
 /* struct region - one side's view of a mapped region; all pointers point into the mapping. */
 struct region {

@@ -58,6 +58,7 @@ static void live(const struct region *region)
     strcpy(status->address, "10.0.0.5:5900");
     strcpy(status->message, "all is well");
     atomic_store(&region_notice(region)->user_vm, REGION_USER_VM_PAUSED);
+    atomic_store(&region_notice(region)->generations[REGION_STREAM_POINTER], 3);
 }
 
 /* assert_blank() - a region into which nothing was installed */
@@ -94,6 +95,8 @@ static void everything_said_is_there_again(void **state)
     assert_string_equal(status->address, "10.0.0.5:5900");
     assert_string_equal(status->message, "all is well");
     assert_int_equal(atomic_load(&region_notice(&move->to)->user_vm), REGION_USER_VM_PAUSED);
+    assert_int_equal(atomic_load(&region_notice(&move->to)->generations[0]), 0);
+    assert_int_equal(atomic_load(&region_notice(&move->to)->generations[REGION_STREAM_POINTER]), 3);
 }
 
 static void text_without_end_is_cut(void **state)
@@ -131,7 +134,7 @@ static void every_truncation_is_refused_or_whole(void **state)
         }
         free(to.base);
     }
-    assert_int_equal(accepted, 8); /* eight records are optional */
+    assert_int_equal(accepted, 9); /* nine records need not be there */
 }
 
 /* expect() - what a good pair of mandatory records and then @extra make */

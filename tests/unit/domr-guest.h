@@ -146,16 +146,11 @@ static inline void guest_run(struct guest *guest)
     (void)status;
 }
 
-/* guest_open() - take the other side of a stream; says hello */
-static inline void guest_open(struct guest *guest, enum region_stream_id stream)
+static inline void guest_start(struct guest *guest)
 {
     uint32_t capabilities[USB_REDIR_CAPS_SIZE] = {0};
     struct usbredirparser *parser = usbredirparser_create();
 
-    memset(guest, 0, sizeof(*guest));
-    guest->region = scratch_region(REGION_MIN_SIZE);
-    guest->in = ring_consumer(&guest->region, stream, RING_TO_VM);
-    guest->out = ring_producer(&guest->region, stream, RING_TO_DOMAIN_R);
     guest->configuration = guest->receiving_status = -1;
     guest->parser = parser;
     parser->priv = guest;
@@ -176,6 +171,29 @@ static inline void guest_open(struct guest *guest, enum region_stream_id stream)
     usbredirparser_caps_set_cap(capabilities, usb_redir_cap_64bits_ids);
     usbredirparser_init(parser, "guest", capabilities, USB_REDIR_CAPS_SIZE, 0);
     guest_run(guest);
+}
+
+/* guest_open() - take the other side of a stream; says hello */
+static inline void guest_open(struct guest *guest, enum region_stream_id stream)
+{
+    memset(guest, 0, sizeof(*guest));
+    guest->region = scratch_region(REGION_MIN_SIZE);
+    guest->in = ring_consumer(&guest->region, stream, RING_TO_VM);
+    guest->out = ring_producer(&guest->region, stream, RING_TO_DOMAIN_R);
+    guest_start(guest);
+}
+
+/* guest_replace() - another guest takes a stream that the device has begun anew */
+static inline void guest_replace(struct guest *guest, enum region_stream_id stream)
+{
+    uint32_t begin = atomic_load(&region_status(&guest->region)->streams[stream].begin);
+    int status = ring_consume(&guest->in, begin - guest->in.own);
+
+    assert(status == 0);
+    (void)status;
+    usbredirparser_destroy(guest->parser);
+    guest->n_reports = 0;
+    guest_start(guest);
 }
 
 static inline void guest_close(struct guest *guest)

@@ -460,6 +460,77 @@ static void garbage_does_no_harm(void **state)
     assert_int_equal(ring_fill(&bench->keyboard.hid.in), 0);
 }
 
+/* A stream that begins anew */
+
+/* What the old guest leaves: it has set an LED, holds A, has said half a word, and does not listen
+ * to what is typed then. */
+static void leave(struct bench *bench)
+{
+    uint8_t leds = KEYBOARD_LED_CAPS;
+
+    guest_tell(&bench->guest, 0x21, 0x09, 0x0200, &leds, 1);
+    press(bench, KEY_A);
+    talk(bench);
+    assert_int_equal(bench->leds, KEYBOARD_LED_CAPS);
+    guest_stop_listening(&bench->guest);
+    talk(bench);
+    press(bench, KEY_B);
+    release(bench, KEY_B);
+    press(bench, KEY_C);
+    assert_int_equal(ring_write(&bench->guest.out, "half", 4), 4);
+}
+
+static void begin_anew(struct bench *bench)
+{
+    struct region *region = &bench->guest.region;
+    bool moved = false;
+
+    atomic_fetch_add(&region_notice(region)->generations[REGION_STREAM_KEYBOARD], 1);
+    keyboard_run(&bench->keyboard, bench->now, &moved);
+    assert_true(moved);
+    assert_int_equal(
+        atomic_load(&region_status(region)->streams[REGION_STREAM_KEYBOARD].generation), 1);
+    guest_replace(&bench->guest, REGION_STREAM_KEYBOARD);
+    talk(bench);
+    assert_int_equal(bench->guest.connected, 2);
+    assert_int_equal(bench->leds, 0);
+    assert_false(hid_device_listening(&bench->keyboard.hid));
+    guest_configure(&bench->guest, 1);
+    guest_listen(&bench->guest);
+    talk(bench);
+}
+
+static void another_machine_gets_what_is_held_and_not_what_waited(void **state)
+{
+    struct bench *bench = *state;
+    const uint8_t held[8] = {0, 0, 0x04, 0x06};
+    const uint8_t none[8] = {0};
+
+    leave(bench);
+    atomic_store(&region_notice(&bench->guest.region)->user_vm, REGION_USER_VM_CRASHED);
+    begin_anew(bench);
+    assert_int_equal(bench->guest.n_reports, 1);
+    expect_report(bench, 0, held);
+    release(bench, KEY_A);
+    release(bench, KEY_C);
+    talk(bench);
+    assert_int_equal(bench->guest.n_reports, 3);
+    expect_report(bench, 2, none);
+}
+
+static void the_same_machine_gets_what_waited(void **state)
+{
+    struct bench *bench = *state;
+    const uint8_t before[8] = {0, 0, 0x04};
+    const uint8_t after[8] = {0, 0, 0x04, 0x06};
+
+    leave(bench);
+    begin_anew(bench);
+    assert_int_equal(bench->guest.n_reports, 4);
+    expect_report(bench, 0, before);
+    expect_report(bench, 3, after);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -486,6 +557,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(hostile_index_silences_the_device, setup_listening,
                                         teardown),
         cmocka_unit_test_setup_teardown(garbage_does_no_harm, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_machine_gets_what_is_held_and_not_what_waited,
+                                        setup_listening, teardown),
+        cmocka_unit_test_setup_teardown(the_same_machine_gets_what_waited, setup_listening,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
