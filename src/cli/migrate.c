@@ -45,7 +45,6 @@ static gboolean on_interrupt(gpointer data)
         move->give_up = TRUE;
         return G_SOURCE_CONTINUE;
     }
-    /* Its answer is not waited for: that of the move itself tells what came of it. */
     move->cancel = client_ask(move->host, move->name, "cancel", NULL, NULL, NULL, &error);
     fprintf(stderr, "dmore: %s\n", move->cancel ? "cancelling" : error->message);
     return G_SOURCE_CONTINUE;
@@ -84,7 +83,7 @@ static void print_result(const char *name, JsonObject *result)
 
 typedef struct {
     Client *client;
-    const Move *move;
+    Move *move;
 } Wait;
 
 static gboolean is_over(gpointer data)
@@ -92,6 +91,26 @@ static gboolean is_over(gpointer data)
     const Wait *wait = data;
 
     return client_is_done(wait->client) || wait->move->give_up;
+}
+
+static gboolean has_news(gpointer data)
+{
+    const Wait *wait = data;
+
+    return is_over(data) || (wait->move->cancel && client_is_done(wait->move->cancel));
+}
+
+/* That the move could not be cancelled; that it was, its own outcome tells. */
+static void tell_refusal(Move *move)
+{
+    g_autoptr(Client) cancel = g_steal_pointer(&move->cancel);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(JsonObject) result = client_wait(cancel, 0, &error);
+
+    if (result)
+        return;
+    progress_end(move->progress);
+    fprintf(stderr, "dmore: not cancelled: %s\n", cli_safe(error->message));
 }
 
 /* Wait for the outcome, or for the second Ctrl-C. */
@@ -105,7 +124,11 @@ static JsonObject *await_outcome(Move *move, JsonObject *arguments, GError **err
 
     Wait wait = {client, move};
 
-    await(is_over, &wait, -1, NULL, "the outcome of the move", NULL);
+    do {
+        await(has_news, &wait, -1, NULL, "the outcome of the move", NULL);
+        if (move->cancel && client_is_done(move->cancel))
+            tell_refusal(move);
+    } while (!is_over(&wait));
     progress_end(move->progress);
     if (client_is_done(client))
         return client_wait(client, -1, error);
@@ -165,6 +188,8 @@ gboolean migrate_run(const HostConfig *host, int argc, char **argv, GError **err
     Move move = {.host = host, .name = argv[1], .progress = progress};
     g_autoptr(JsonObject) result = run(&move, arguments, error);
 
+    if (move.cancel && result)
+        fputs("dmore: not cancelled: it was too late\n", stderr);
     g_clear_pointer(&move.cancel, client_free);
     if (!result)
         return FALSE;

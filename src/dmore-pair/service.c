@@ -23,6 +23,7 @@ struct Service {
     Request *queued_request;
     char *host; /* of a queued migration */
     guint16 port;
+    GPtrArray *cancels; /* Request: who has asked to cancel it and waits for what comes of that */
 
     const char *phase;          /* of the co-migration that runs; NULL when none does */
     JsonObject *last_migration; /* the one by which the pair came here; NULL if it started here */
@@ -65,6 +66,24 @@ static void tell_progress(const ComigrationProgress *progress, gpointer data)
         request_progress(service->queued_request, progress_to_json(progress));
 }
 
+/* @error: how the co-migration that was to be cancelled has failed; NULL when it has not */
+static void answer_cancels(Service *service, const GError *error)
+{
+    gboolean undone = service->pair->state == PAIR_RUNNING;
+
+    for (guint i = 0; i < service->cancels->len; i++) {
+        Request *request = g_ptr_array_index(service->cancels, i);
+        if (undone)
+            request_result(request, json_object_new());
+        else if (error)
+            request_error(request, error);
+        else
+            refuse(request, DMORE_ERROR_BUSY, "it was too late to cancel: %s runs on %s now",
+                   service->pair->config->name, service->host);
+    }
+    g_ptr_array_set_size(service->cancels, 0);
+}
+
 static void run_migrate(Service *service, Request *request)
 {
     ComigrationOrder order = {
@@ -90,6 +109,7 @@ static void run_migrate(Service *service, Request *request)
         g_message("co-migration to %s was not made: %s", service->host, error->message);
         request_error(request, error);
     }
+    answer_cancels(service, error);
     g_free(report.host);
 }
 
@@ -188,9 +208,10 @@ static void do_cancel(Service *service, Request *request, JsonObject *arguments)
 {
     PairState state = service->pair->state;
 
-    if (state == PAIR_UNDECIDED) {
-        refuse(request, DMORE_ERROR_BUSY,
-               "it is too late to cancel: the co-migration may be committed already");
+    if (state == PAIR_UNDECIDED || state == PAIR_STOPPING) {
+        refuse(request, DMORE_ERROR_BUSY, "it is too late to cancel: %s",
+               state == PAIR_STOPPING ? "the pair is leaving this host, or is being taken down"
+                                      : "the co-migration may be committed already");
         return;
     }
     if (state != PAIR_MIGRATING && state != PAIR_INCOMING) {
@@ -199,7 +220,11 @@ static void do_cancel(Service *service, Request *request, JsonObject *arguments)
         return;
     }
     g_cancellable_cancel(service->cancellable);
-    request_result(request, json_object_new());
+    /* A pair that was coming is gone in a moment, and with it the way to answer. */
+    if (state == PAIR_INCOMING)
+        request_result(request, json_object_new());
+    else
+        g_ptr_array_add(service->cancels, request);
 }
 
 static void do_down(Service *service, Request *request, JsonObject *arguments)
@@ -293,6 +318,7 @@ Service *service_new(void)
     Service *service = g_new0(Service, 1);
 
     service->cancellable = g_cancellable_new();
+    service->cancels = g_ptr_array_new();
     service->signals[0] = g_unix_signal_add(SIGTERM, on_signal, service);
     service->signals[1] = g_unix_signal_add(SIGINT, on_signal, service);
     return service;
@@ -366,6 +392,7 @@ void service_free(Service *service)
         g_source_remove(service->signals[i]);
     g_clear_pointer(&service->last_migration, json_object_unref);
     g_object_unref(service->cancellable);
+    g_ptr_array_unref(service->cancels);
     g_free(service->host);
     g_free(service);
 }

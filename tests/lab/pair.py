@@ -182,7 +182,7 @@ class Migration:
         self._words = ["migrate", pair.name, to.address, "--json"]
         self.journal = Journal(f"dmore {' '.join(self._words)}")
         self.result = None
-        self._message = ""
+        self.message = ""  # what it has said besides its progress
         self.process = subprocess.Popen(
             pair.host.dmore(*self._words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, env={**os.environ, **pair.lab.environment})
@@ -195,8 +195,8 @@ class Migration:
             if progress:
                 self.journal.append((time.monotonic(), progress.group(1)))
             else:
-                self._message += line
-        self.journal.end(f"dmore has ended {self._message}")
+                self.message += line
+        self.journal.end(f"dmore has ended {self.message}")
 
     def await_phase(self, name, timeout=60):
         """Until the phase has begun; when that was."""
@@ -226,7 +226,7 @@ class Migration:
         self.process.stdout.close()
         self.process.stderr.close()
         if self.process.returncode != 0:
-            raise CommandFailed(self._words, self.process.returncode, self._message.strip())
+            raise CommandFailed(self._words, self.process.returncode, self.message.strip())
         self.pair.arrived(self.to)
         self.result = json.loads(output)
         return self.result

@@ -10,7 +10,7 @@ from lab import CommandFailed, processes
 from lab.pair import dmore
 from lab.typist import Typist
 
-CANCELLED = 7  # dmore's exit status, src/base/error.h
+BUSY, CANCELLED = 5, 7  # dmore's exit statuses, src/base/error.h
 PHASES = ["offer", "prepare", "pre-copy", "converged", "stop-r", "quiesce", "stop-u", "handover", "complete"]
 
 
@@ -40,10 +40,29 @@ def test_cancelled_in_phase(held, console, phase):
     migration.await_phase(phase)
     assert held.pair.status()["phase"] == phase
     held.pair.cancel()
+    assert held.pair.status()["state"] == "running"
     with pytest.raises(CommandFailed) as failure:
         migration.wait()
     assert failure.value.status == CANCELLED
     check_back_on_source(held, console, typist)
+
+
+def test_too_late(held, console, lab):
+    """Once the commit is sent a cancel is refused, and whoever has asked for it is told."""
+    held.hold.write_text("commit")
+    migration = held.pair.start_migrate()
+    migration.await_phase("commit")
+    with processes.halted(processes.parent(lab.other(held.pair.host).hypervisor(held.pair.name))):
+        held.hold.unlink()
+        held.await_state("undecided")
+        with pytest.raises(CommandFailed, match="too late") as failure:
+            held.pair.cancel()
+        assert failure.value.status == BUSY
+        migration.interrupt(signal.SIGINT)
+        while "not cancelled: it is too late" not in migration.message:
+            assert migration.process.poll() is None
+    migration.wait()
+    held.check_screen(console.client)
 
 
 def test_cancelled_while_nothing_is_heard(held, console, lab):
@@ -53,16 +72,19 @@ def test_cancelled_while_nothing_is_heard(held, console, lab):
     typist.start()
     migration = held.pair.start_migrate()
     migration.await_phase("complete")
-    with processes.halted(processes.parent(lab.other(held.pair.host).hypervisor(held.pair.name))):
+    destination = lab.other(held.pair.host)
+    there = set(destination.pair_processes()) - set(console.elsewhere)
+    with processes.halted(processes.parent(destination.hypervisor(held.pair.name))):
         held.hold.unlink()
         # Both migrations have gone all their way when the VM says so; nobody tells.
         while held.pair.status()["user_vm"]["state"] != "migrated":
             pass
-        held.pair.cancel()
+        migration.interrupt(signal.SIGINT)
         held.await_state("running")
     with pytest.raises(CommandFailed) as failure:
         migration.wait()
     assert failure.value.status == CANCELLED
+    assert all(processes.await_end(pid) for pid in there)
     check_back_on_source(held, console, typist)
 
 
