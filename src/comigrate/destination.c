@@ -115,7 +115,7 @@ static gboolean run_complete(Run *run, GError **error)
      * accepted; one that came in the same turn is obeyed. */
     if (!await_ms(0, cancellable, error))
         return FALSE;
-    pair->state = PAIR_UNDECIDED;
+    pair_set_state(pair, PAIR_UNDECIDED);
     return answer(run, "loaded", error);
 }
 
@@ -218,8 +218,8 @@ static gboolean run_commit(Run *run, GError **error)
     g_autoptr(JsonObject) running = json_object_new();
     if (!resume(run, committed_us, running, error))
         return FALSE;
-    pair->state = PAIR_RUNNING;
     pair->migrations++;
+    pair_set_state(pair, PAIR_RUNNING);
     announce(pair->domain_r);
     announce(pair->user_vm);
 
@@ -239,6 +239,13 @@ static gboolean receive_frames(Run *run, const char *message, const char *interf
                       frames_deliver(interface, frames->bytes, error));
 }
 
+static void note_arrival(Pair *pair, JsonObject *report)
+{
+    g_clear_pointer(&pair->last_migration, json_object_unref);
+    pair->last_migration = json_object_ref(report);
+    pair_set_state(pair, pair->state);
+}
+
 /* The pair runs here whatever comes of this: the source only tells what is left to be told. */
 static gboolean run_retire(Run *run, GError **error)
 {
@@ -249,7 +256,7 @@ static gboolean run_retire(Run *run, GError **error)
         receive_frames(run, "user-vm-frames", run->pair->user_vm_interface, &untold))
         retire = link_receive(run->link, "retire", FAREWELL_MS, NULL, &untold);
     if (retire)
-        run->destination->arrived(retire->object, run->destination->data);
+        note_arrival(run->pair, retire->object);
     else
         g_message("the source did not say how the co-migration went: %s", untold->message);
     return TRUE;

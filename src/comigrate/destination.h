@@ -16,8 +16,6 @@ typedef struct {
     void (*appeared)(Pair *pair, gpointer data);
     /* Called before a pair that has appeared is taken away again. */
     void (*disappearing)(Pair *pair, gpointer data);
-    /* Called when the source has told how it went: the members of report_to_json(). */
-    void (*arrived)(JsonObject *report, gpointer data);
     gpointer data;
 } Destination;
 

@@ -334,16 +334,16 @@ static gboolean run_commit(Source *source, GError **error)
 
     g_autoptr(GError) failure = NULL;
     gint64 sent_us = g_get_monotonic_time();
-    pair->state = PAIR_UNDECIDED;
+    pair_set_state(pair, PAIR_UNDECIDED);
     g_autoptr(LinkMessage) running = send_commit(source, &failure);
     if (running) {
-        pair->state = PAIR_STOPPING;
+        pair_set_state(pair, PAIR_STOPPING);
         measure_pauses(source, sent_us, running->object);
         return TRUE;
     }
     if (link_peer_failed(source->link)) {
         /* It has said that it runs nothing and has removed the pair. */
-        pair->state = PAIR_MIGRATING;
+        pair_set_state(pair, PAIR_MIGRATING);
         g_propagate_error(error, g_steal_pointer(&failure));
         return FALSE;
     }
@@ -499,7 +499,7 @@ static void undo(Source *source, GError **failure)
     for (int phase = (int)source->phase; phase >= 0; phase--)
         if (phases[phase].undo)
             phases[phase].undo(source, troubles);
-    source->pair->state = PAIR_RUNNING;
+    pair_set_state(source->pair, PAIR_RUNNING);
     g_message("co-migration to %s ends in phase %s: %s%s", source->order->host,
               phase_name(source->phase), (*failure)->message, troubles->str);
     if (source->link && !link_lost(source->link)) {
@@ -568,7 +568,7 @@ gboolean source_run(Pair *pair, const ComigrationOrder *order, ComigrationReport
     }
     *report = (ComigrationReport){.host = g_strdup(order->host)};
     source.changed = changed;
-    pair->state = PAIR_MIGRATING;
+    pair_set_state(pair, PAIR_MIGRATING);
     gboolean done = run_phases(&source, error);
     if (pair->feed)
         screen_feed_record(pair->feed, NULL);

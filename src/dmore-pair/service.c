@@ -25,8 +25,7 @@ struct Service {
     guint16 port;
     GPtrArray *cancels; /* Request: who has asked to cancel it and waits for what comes of that */
 
-    const char *phase;          /* of the co-migration that runs; NULL when none does */
-    JsonObject *last_migration; /* the one by which the pair came here; NULL if it started here */
+    const char *phase; /* of the co-migration that runs; NULL when none does */
 };
 
 static JsonObject *make_status(const Service *service)
@@ -35,11 +34,6 @@ static JsonObject *make_status(const Service *service)
 
     if (service->phase)
         json_object_set_string_member(status, "phase", service->phase);
-    if (service->last_migration)
-        json_object_set_object_member(status, "last_migration",
-                                      json_object_ref(service->last_migration));
-    else
-        json_object_set_null_member(status, "last_migration");
     return status;
 }
 
@@ -348,12 +342,6 @@ void service_hide(Service *service)
     service->pair = NULL;
 }
 
-void service_note_migration(Service *service, JsonObject *report)
-{
-    g_clear_pointer(&service->last_migration, json_object_unref);
-    service->last_migration = json_object_ref(report);
-}
-
 static gboolean has_work(gpointer data)
 {
     const Service *service = data;
@@ -390,7 +378,6 @@ void service_free(Service *service)
     service_hide(service);
     for (gsize i = 0; i < G_N_ELEMENTS(service->signals); i++)
         g_source_remove(service->signals[i]);
-    g_clear_pointer(&service->last_migration, json_object_unref);
     g_object_unref(service->cancellable);
     g_ptr_array_unref(service->cancels);
     g_free(service->host);

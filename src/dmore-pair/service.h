@@ -31,9 +31,6 @@ gboolean service_show(Service *service, Pair *pair, GError **error);
 /* service_hide() - answer no more; who has an open request sees its connection end */
 void service_hide(Service *service);
 
-/* service_note_migration() - the pair has come here; @report is told by `dmore status` */
-void service_note_migration(Service *service, JsonObject *report);
-
 /* service_run() - run the pair that is shown until it has left this host, or until a signal ends
  * this program while nobody knows where the pair runs: then the VMs, paused, are left alone
  */

@@ -108,11 +108,17 @@ JsonObject *status_make(const Pair *pair)
     json_object_set_string_member(object, "uuid", pair->config->uuid);
     json_object_set_string_member(object, "state", pair_state_name(pair->state));
     json_object_set_string_member(object, "accelerator", platform->accelerator);
-    if (pair->probe->accelerator_note)
-        json_object_set_string_member(object, "accelerator_note", pair->probe->accelerator_note);
+    if (platform->accelerator_note)
+        json_object_set_string_member(object, "accelerator_note", platform->accelerator_note);
     json_object_set_string_member(object, "qemu_version", platform->qemu_version);
     json_object_set_string_member(object, "image_id", platform->image_id);
     json_object_set_int_member(object, "migrations", pair->migrations);
+    json_object_set_int_member(object, "adoptions", pair->adoptions);
+    if (pair->last_migration)
+        json_object_set_object_member(object, "last_migration",
+                                      json_object_ref(pair->last_migration));
+    else
+        json_object_set_null_member(object, "last_migration");
     json_object_set_object_member(object, "user_vm", vm_to_json(pair->user_vm));
     json_object_set_object_member(object, "domain_r", domain_r_to_json(pair));
     json_object_set_object_member(object, "console", console_to_json(pair));

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "pair/pair.h"
+#include "pair/pair-internal.h"
 
 #include <string.h>
 #include <unistd.h>
 
 #include "base/await.h"
 #include "base/error.h"
+#include "pair/pair-state.h"
 #include "pair/rundir.h"
 #include "pair/settings.h"
 #include "pair/tap.h"
@@ -29,16 +30,32 @@ char *pair_path(const Pair *pair, RunFile file)
     return rundir_path(pair->host->run_dir, pair->config->name, file);
 }
 
+void pair_set_state(Pair *pair, PairState state)
+{
+    g_autoptr(GError) error = NULL;
+
+    pair->state = state;
+    if (!pair->ended && !pair_state_write(pair, &error))
+        g_warning("%s", error->message);
+}
+
+gboolean pair_look_at_host(Pair *pair, GError **error)
+{
+    if (!pair->probe)
+        pair->probe = probe_qemu(pair->host->qemu, error);
+    if (!pair->probe)
+        return FALSE;
+    if (!pair->image)
+        pair->image = image_open(pair->host->image, error);
+    return pair->image != NULL;
+}
+
 static gboolean look_at_platform(Pair *pair, GError **error)
 {
     PairPlatform *platform = &pair->platform;
     const char *machine = pair->config->user_vm.machine;
 
-    pair->probe = probe_qemu(pair->host->qemu, error);
-    if (!pair->probe)
-        return FALSE;
-    pair->image = image_open(pair->host->image, error);
-    if (!pair->image)
+    if (!pair_look_at_host(pair, error))
         return FALSE;
     platform->user_vm_machine = cmdline_machine(pair->probe, machine ? machine : "q35", error);
     if (!platform->user_vm_machine)
@@ -49,21 +66,29 @@ static gboolean look_at_platform(Pair *pair, GError **error)
     platform->accelerator = g_strdup(probe_accelerator(pair->probe));
     platform->qemu_version = g_strdup(pair->probe->version);
     platform->image_id = g_strdup(pair->image->id);
+    platform->accelerator_note = g_strdup(pair->probe->accelerator_note);
     if (pair->probe->accelerator_note)
         g_message("accelerator %s: %s", platform->accelerator, pair->probe->accelerator_note);
     return TRUE;
 }
 
-Pair *pair_new(const HostConfig *host, PairConfig *config, GBytes *settings, GError **error)
+Pair *pair_alloc(const HostConfig *host, PairConfig *config)
 {
-    g_autoptr(Pair) pair = g_new0(Pair, 1);
+    Pair *pair = g_new0(Pair, 1);
 
     pair->host = host;
     pair->config = config;
     pair->state = PAIR_STARTING;
     pair->region_size = REGION_DEFAULT_SIZE;
-    pair->claim = pair->user_vm_tap = pair->domain_r_tap = -1;
+    pair->keeper = pair->claim = pair->user_vm_tap = pair->domain_r_tap = -1;
     pair->ended = TRUE;
+    return pair;
+}
+
+Pair *pair_new(const HostConfig *host, PairConfig *config, GBytes *settings, GError **error)
+{
+    g_autoptr(Pair) pair = pair_alloc(host, config);
+
     if (!look_at_platform(pair, error))
         return NULL;
     pair->settings = settings ? g_bytes_ref(settings) : pair_settings_make(config, error);
@@ -130,56 +155,6 @@ gboolean pair_check_host(const Pair *pair, GError **error)
     return check_files(&pair->config->user_vm, error) && check_memory(pair, error);
 }
 
-static void tell_notice(Pair *pair, enum region_user_vm state)
-{
-    region_notice(&pair->region->region)->user_vm = state;
-    if (pair->kick)
-        kick_send(pair->kick);
-}
-
-static void on_user_vm_changed(Vm *vm, VmState state, const char *detail, gpointer data)
-{
-    Pair *pair = data;
-
-    g_message("%s is %s: %s", vm_name(vm), vm_state_name(state), detail);
-    switch (state) {
-    case VM_RUNNING:
-        tell_notice(pair, REGION_USER_VM_RUNNING);
-        break;
-    case VM_PAUSED:
-        tell_notice(pair, REGION_USER_VM_PAUSED);
-        break;
-    case VM_OFF:
-        tell_notice(pair, REGION_USER_VM_OFF);
-        break;
-    case VM_CRASHED:
-    case VM_GONE:
-        tell_notice(pair, REGION_USER_VM_CRASHED);
-        break;
-    case VM_INCOMING:
-    case VM_MIGRATED:
-        break;
-    }
-    if (pair->changed)
-        pair->changed(pair->changed_data);
-}
-
-static void on_domain_r_changed(Vm *vm, VmState state, const char *detail, gpointer data)
-{
-    Pair *pair = data;
-
-    g_message("%s is %s: %s", vm_name(vm), vm_state_name(state), detail);
-    if (pair->changed)
-        pair->changed(pair->changed_data);
-}
-
-static void on_kicked(gpointer data)
-{
-    Pair *pair = data;
-
-    relay_kicked(pair->relay);
-}
-
 static gboolean open_taps(Pair *pair, GError **error)
 {
     const PairConfig *config = pair->config;
@@ -199,93 +174,6 @@ static gboolean open_taps(Pair *pair, GError **error)
     return TRUE;
 }
 
-static gboolean launch_user_vm(Pair *pair, GCancellable *cancellable, GError **error)
-{
-    const PairUserVm *config = &pair->config->user_vm;
-    g_autofree char *name = g_strdup_printf("user VM %s", pair->config->name);
-    g_autofree char *monitor = pair_path(pair, RUN_USER_VM_QMP);
-    g_autofree char *monitor_extra = pair_path(pair, RUN_USER_VM_MONITOR);
-    g_autofree char *log = pair_path(pair, RUN_USER_VM_LOG);
-    int keyboard = relay_vm_fd(pair->relay, REGION_STREAM_KEYBOARD);
-    int pointer = relay_vm_fd(pair->relay, REGION_STREAM_POINTER);
-    UserVmSpec spec = {
-        .vm = {.name = pair->config->name,
-               .accelerator = pair->platform.accelerator,
-               .monitor_extra = monitor_extra,
-               .machine = pair->platform.user_vm_machine,
-               .cpu = config->cpu,
-               .memory = config->memory,
-               .cpus = config->cpus,
-               .uuid = pair->config->uuid,
-               .network_fd = pair->user_vm_tap,
-               .mac = config->mac,
-               .incoming = pair->state == PAIR_INCOMING},
-        .display = config->display,
-        .disks = config->disks,
-        .n_disks = config->n_disks,
-        .cdrom = config->cdrom,
-        .kernel = config->kernel,
-        .initrd = config->initrd,
-        .append = config->append,
-        .boot = config->boot,
-        .nic = config->nic,
-        .stream_fds = {[REGION_STREAM_KEYBOARD] = keyboard, [REGION_STREAM_POINTER] = pointer},
-        .extra = (const char *const *)config->extra,
-    };
-    g_auto(GStrv) arguments = cmdline_user_vm(pair->probe, &spec);
-    /* The claim goes along: the name is free again only when both VMs have ended. */
-    int fds[] = {keyboard, pointer, pair->claim, pair->user_vm_tap};
-    gsize n_fds = pair->user_vm_tap < 0 ? 3 : 4;
-    static const VmEvents events = {.state_changed = on_user_vm_changed};
-
-    pair->user_vm = vm_launch(name, (const char *const *)arguments, fds, n_fds, monitor, log,
-                              &events, pair, cancellable, error);
-    return pair->user_vm != NULL;
-}
-
-static gboolean launch_domain_r(Pair *pair, GCancellable *cancellable, GError **error)
-{
-    const PairDomainR *config = &pair->config->domain_r;
-    g_autofree char *name = g_strdup_printf("Domain R of %s", pair->config->name);
-    g_autofree char *vm_name_text = g_strdup_printf("%s-r", pair->config->name);
-    g_autofree char *monitor = pair_path(pair, RUN_DOMAIN_R_QMP);
-    g_autofree char *log = pair_path(pair, RUN_DOMAIN_R_LOG);
-    g_autofree char *console_log = pair_path(pair, RUN_DOMAIN_R_CONSOLE);
-    g_autofree char *kick = pair_path(pair, RUN_KICK);
-    DomainRSpec spec = {
-        .vm = {.name = vm_name_text,
-               .accelerator = pair->platform.accelerator,
-               .machine = pair->platform.domain_r_machine,
-               .memory = config->memory,
-               .cpus = 1,
-               .uuid = pair->config->uuid,
-               .network_fd = pair->domain_r_tap,
-               .mac = config->mac,
-               .incoming = pair->state == PAIR_INCOMING},
-        .kernel = pair->image->kernel,
-        .initrd = pair->image->initrd,
-        .region = pair->region->path,
-        .region_size = pair->region->region.size,
-        .kick = kick,
-        .console_log = console_log,
-    };
-    g_auto(GStrv) arguments = cmdline_domain_r(pair->probe, &spec);
-    int fds[] = {pair->claim, pair->domain_r_tap};
-    gsize n_fds = pair->domain_r_tap < 0 ? 1 : 2;
-    static const VmEvents events = {.state_changed = on_domain_r_changed};
-
-    pair->domain_r = vm_launch(name, (const char *const *)arguments, fds, n_fds, monitor, log,
-                               &events, pair, cancellable, error);
-    if (!pair->domain_r)
-        return FALSE;
-    pair->kick = kick_connect(kick, on_kicked, pair, error);
-    if (!pair->kick)
-        return FALSE;
-    relay_set_kick(pair->relay, pair->kick);
-    screen_feed_set_kick(pair->feed, pair->kick);
-    return TRUE;
-}
-
 static gboolean note_config(const Pair *pair, GError **error)
 {
     g_autofree char *path = pair_path(pair, RUN_PAIR_CONF);
@@ -297,35 +185,39 @@ static gboolean note_config(const Pair *pair, GError **error)
 
 gboolean pair_claim(Pair *pair, gboolean incoming, GError **error)
 {
+    pair->keeper = rundir_keep(pair->host->run_dir, pair->config->name, error);
+    if (pair->keeper < 0)
+        return FALSE;
     pair->claim = rundir_claim(pair->host->run_dir, pair->config->name, error);
     if (pair->claim < 0)
         return FALSE;
     pair->ended = FALSE;
     if (incoming)
         pair->state = PAIR_INCOMING;
-    return note_config(pair, error);
+    return note_config(pair, error) && pair_state_write(pair, error);
 }
 
 gboolean pair_build(Pair *pair, GCancellable *cancellable, GError **error)
 {
     g_autofree char *region = pair_path(pair, RUN_REGION);
+    g_autofree char *moving = pair_path(pair, RUN_MOVING);
 
     if (!open_taps(pair, error))
         return FALSE;
     pair->region = region_file_create(region, pair->region_size, pair->settings, error);
     if (!pair->region)
         return FALSE;
-    pair->relay = relay_new(&pair->region->region, error);
+    pair->relay = relay_new(&pair->region->region, moving, error);
     if (!pair->relay)
         return FALSE;
     pair->feed = screen_feed_new(&pair->region->region);
     if (pair->state != PAIR_INCOMING)
         screen_feed_open(pair->feed);
-    if (!launch_user_vm(pair, cancellable, error))
+    if (!pair_launch_user_vm(pair, cancellable, error))
         return FALSE;
     pair->display =
         display_attach(pair->user_vm, &screen_feed_events, pair->feed, cancellable, error);
-    return pair->display && launch_domain_r(pair, cancellable, error);
+    return pair->display && pair_launch_domain_r(pair, cancellable, error);
 }
 
 /* Domain R has said that its console is there, or that it will never be. */
@@ -364,7 +256,7 @@ gboolean pair_start(Pair *pair, GCancellable *cancellable, GError **error)
     }
     if (!vm_resume(pair->user_vm, error))
         return FALSE;
-    pair->state = PAIR_RUNNING;
+    pair_set_state(pair, PAIR_RUNNING);
     return TRUE;
 }
 
@@ -372,11 +264,12 @@ gboolean pair_run_here(Pair *pair, GError **error)
 {
     if (!vm_resume(pair->user_vm, error))
         return FALSE;
-    pair->state = PAIR_RUNNING;
+    pair_set_state(pair, PAIR_RUNNING);
     if (!screen_feed_is_open(pair->feed))
         screen_feed_open(pair->feed);
     relay_thaw(pair->relay);
-    kick_send(pair->kick);
+    if (pair->kick)
+        kick_send(pair->kick);
     return vm_resume(pair->domain_r, error);
 }
 
@@ -400,6 +293,7 @@ static void release(Pair *pair)
     close_fd(&pair->user_vm_tap);
     close_fd(&pair->domain_r_tap);
     close_fd(&pair->claim);
+    close_fd(&pair->keeper);
     g_clear_pointer(&pair->user_vm_interface, g_free);
     g_clear_pointer(&pair->domain_r_interface, g_free);
 }
@@ -408,7 +302,7 @@ void pair_end(Pair *pair)
 {
     if (pair->ended)
         return;
-    pair->state = PAIR_STOPPING;
+    pair_set_state(pair, PAIR_STOPPING);
     if (pair->domain_r)
         vm_kill(pair->domain_r);
     if (pair->user_vm)
@@ -428,7 +322,9 @@ void pair_free(Pair *pair)
     g_clear_pointer(&pair->settings, g_bytes_unref);
     g_clear_pointer(&pair->probe, probe_free);
     g_clear_pointer(&pair->image, image_free);
+    g_clear_pointer(&pair->last_migration, json_object_unref);
     g_free(pair->platform.accelerator);
+    g_free(pair->platform.accelerator_note);
     g_free(pair->platform.qemu_version);
     g_free(pair->platform.image_id);
     g_free(pair->platform.user_vm_machine);

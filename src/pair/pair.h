@@ -10,6 +10,7 @@
 #define DMORE_PAIR_PAIR_H
 
 #include <gio/gio.h>
+#include <json-glib/json-glib.h>
 #include "pair/config.h"
 #include "pair/hostconfig.h"
 #include "pair/image.h"
@@ -38,6 +39,7 @@ typedef struct {
     char *image_id;
     char *user_vm_machine; /* versioned machine types */
     char *domain_r_machine;
+    char *accelerator_note; /* (nullable): why it is not "kvm" */
 } PairPlatform;
 
 typedef struct {
@@ -45,14 +47,17 @@ typedef struct {
     PairConfig *config;
     GBytes *settings;  /* for Domain R; made once, on the host where the pair started */
     gsize region_size; /* bytes */
-    Probe *probe;
+    Probe *probe;      /* these two are NULL in an adopted pair until pair_look_at_host() */
     Image *image;
     PairPlatform platform;
     PairState state;
-    gint64 migrations; /* how often it has moved since it was started */
-    gboolean ended;    /* nothing of the pair is on this host: not built yet, or removed again */
+    gint64 migrations;          /* how often it has moved since it was started */
+    gint64 adoptions;           /* how often its dmore-pair was replaced on this host */
+    JsonObject *last_migration; /* the one by which it came here; NULL if it started here */
+    gboolean ended; /* nothing of the pair is on this host: not built yet, or removed again */
 
-    int claim; /* of the run directory; -1 when there is none, as with the two interfaces */
+    int keeper; /* the two locks of the run directory; -1 when there is none, as with the taps */
+    int claim;
     int user_vm_tap;
     int domain_r_tap;
     char *user_vm_interface; /* what the taps are called; NULL for a VM without a network */
@@ -82,6 +87,14 @@ const char *pair_state_name(PairState state);
  */
 Pair *pair_new(const HostConfig *host, PairConfig *config, GBytes *settings, GError **error);
 
+/* pair_look_at_host() - see to it that probe and image are there, for a VM that is to be launched
+ * Return: FALSE with DMORE_ERROR_HOST.
+ */
+gboolean pair_look_at_host(Pair *pair, GError **error);
+
+/* pair_set_state() - also noted for the next dmore-pair (pair-state.h) */
+void pair_set_state(Pair *pair, PairState state);
+
 /* pair_check_host() - whether this host has what the pair needs: a free name, disks, bridges,
  * memory Return: FALSE with DMORE_ERROR_HOST, or DMORE_ERROR_BUSY for the name. Changes nothing.
  */
@@ -99,6 +112,19 @@ gboolean pair_claim(Pair *pair, gboolean incoming, GError **error);
  * On failure what was created is still there: pair_end() removes it. Awaits.
  */
 gboolean pair_build(Pair *pair, GCancellable *cancellable, GError **error);
+
+/* pair_adopt() - take over the VMs of a pair whose dmore-pair has ended; awaits
+ * @name: of the pair, which is on this host
+ *
+ * Everything is opened again and the VMs are left as they are: running ones run, and what reads
+ * their streams and screen is there but stands still, until adopt_run() (comigrate/adopt.h) decides
+ * what becomes of them. A VM that has ended meanwhile is there as VM_GONE. The pair's state is the
+ * one that was noted last.
+ *
+ * Return: NULL with DMORE_ERROR_NOT_FOUND when there is no such pair, DMORE_ERROR_BUSY when another
+ * dmore-pair runs it, or why it cannot be taken over; nothing is changed then.
+ */
+Pair *pair_adopt(const HostConfig *host, const char *name, GError **error);
 
 /* pair_start() - boot Domain R, and switch the user VM on when its console is there
  *

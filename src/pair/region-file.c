@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -19,10 +20,6 @@ static gboolean fail(GError **error, const char *what, const char *path, int err
 
 static gboolean map_file(RegionFile *file, int fd, gsize size, GError **error)
 {
-    /* A file with holes: the memory of pixels that no screen uses is never taken. */
-    if (ftruncate(fd, (off_t)size) < 0)
-        return fail(error, "size", file->path, errno);
-
     void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (base == MAP_FAILED)
         return fail(error, "map", file->path, errno);
@@ -42,7 +39,9 @@ RegionFile *region_file_create(const char *path, gsize size, GBytes *settings, G
 
     g_autoptr(RegionFile) file = g_new0(RegionFile, 1);
     file->path = g_strdup(path);
-    gboolean mapped = map_file(file, fd, size, error);
+    /* A file with holes: the memory of pixels that no screen uses is never taken. */
+    gboolean mapped = ftruncate(fd, (off_t)size) == 0 ? map_file(file, fd, size, error)
+                                                      : fail(error, "size", path, errno);
     close(fd);
     if (!mapped) {
         g_unlink(path);
@@ -58,6 +57,31 @@ RegionFile *region_file_create(const char *path, gsize size, GBytes *settings, G
         return NULL;
     }
     return g_steal_pointer(&file);
+}
+
+RegionFile *region_file_open(const char *path, GError **error)
+{
+    g_autoptr(RegionFile) file = g_new0(RegionFile, 1);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    struct stat status;
+
+    file->path = g_strdup(path);
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        fail(error, "open", path, errno);
+        if (fd >= 0)
+            close(fd);
+        return NULL;
+    }
+    gboolean mapped = map_file(file, fd, (gsize)status.st_size, error);
+    close(fd);
+    if (!mapped)
+        return NULL;
+
+    int ret = region_open(&file->region, file->region.base, file->region.size);
+    if (ret == 0)
+        return g_steal_pointer(&file);
+    fail(error, "read", path, -ret);
+    return NULL;
 }
 
 void region_file_free(RegionFile *file)

@@ -23,6 +23,12 @@ typedef struct {
  */
 RegionFile *region_file_create(const char *path, gsize size, GBytes *settings, GError **error);
 
+/* region_file_open() - map the file that another dmore-pair has made
+ *
+ * Return: NULL with DMORE_ERROR_FAILED when it cannot be mapped or holds no region.
+ */
+RegionFile *region_file_open(const char *path, GError **error);
+
 /* region_file_free() - unmap; the file stays for whoever maps it by path */
 void region_file_free(RegionFile *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RegionFile, region_file_free)

@@ -11,25 +11,20 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "pair/moving.h"
 #include "region/ring.h"
-
-#define CHUNK 4096 /* bytes moved at a time; a report is 20 to 30 */
 
 typedef struct {
     Relay *relay;
     enum region_stream_id id;
-    int fd;    /* our end */
-    int vm_fd; /* QEMU's end: handed to QEMU when it starts, read by us when it is stopped */
+    RelayEnds ends;
     struct ring to_vm;
     struct ring to_domain_r;
-    GByteArray *unread;   /* goes to the user VM before anything in the ring */
-    GByteArray *overflow; /* goes to Domain R before anything in the socket */
+    Move *moves; /* by direction */
     guint in_source;
     guint out_source;
-    guint64 to_vm_bytes;
-    guint64 to_domain_r_bytes;
     gboolean anew;      /* Domain R has not taken the stream up yet */
-    guint32 generation; /* with that: which it has to take up */
+    guint32 generation; /* which it has to take up */
     gboolean restored;
     gboolean broken;
 } Stream;
@@ -37,6 +32,7 @@ typedef struct {
 struct Relay {
     const struct region *region;
     Kick *kick;
+    Moving *moving;
     gboolean frozen;
     Stream streams[REGION_STREAMS];
 };
@@ -89,76 +85,72 @@ static gboolean ready(gint fd, GIOCondition condition, gpointer user)
     return condition & G_IO_OUT ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
 }
 
-/* Send to the user VM; what the socket does not take is asked for again when it has room.
+/* What a socket call has said that is no number of bytes. */
+static void check_failure(Stream *stream, int ret)
+{
+    if (ret < 0 && ret != -EAGAIN && ret != -EINTR)
+        stream_break(stream, g_strerror(-ret));
+}
+
+/* Move one chunk of what is in the ring to the user VM. What the socket does not take is asked for
+ * again when it has room.
  * Return: how many bytes went.
  */
-static gsize send_to_vm(Stream *stream, const void *bytes, gsize size)
+static gsize move_to_vm(Stream *stream)
 {
-    ssize_t n = send(stream->fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    Move *move = &stream->moves[RING_TO_VM];
+    int n = ring_peek(&stream->to_vm, move->bytes, sizeof(move->bytes));
 
-    if (n < 0 && errno != EAGAIN && errno != EINTR) {
-        stream_break(stream, g_strerror(errno));
-        return 0;
-    }
-    if (n < (ssize_t)size && !stream->out_source)
-        stream->out_source = g_unix_fd_add(stream->fd, G_IO_OUT, ready, stream);
     if (n < 0)
+        stream_break(stream, "Domain R has written an impossible index into its ring");
+    if (n <= 0)
         return 0;
-    stream->to_vm_bytes += (guint64)n;
-    return (gsize)n;
+
+    int sent = move_send(move, stream->to_vm.own, stream->ends.host, (gsize)n);
+    if (sent < n && !stream->out_source)
+        stream->out_source = g_unix_fd_add(stream->ends.host, G_IO_OUT, ready, stream);
+    check_failure(stream, sent);
+    sent = MAX(sent, 0);
+    if (ring_consume(&stream->to_vm, (gsize)sent) < 0)
+        stream_break(stream, "Domain R has taken back bytes that it had written");
+    move_end(move, (gsize)sent);
+    return (gsize)sent;
 }
 
 /* Return: whether the ring has moved. */
 static gboolean pump_to_vm(Stream *stream)
 {
-    gboolean moved = FALSE;
     gsize turn = 0;
 
     while (!stream->broken && !stream->out_source) {
         /* One that fills its ring as fast as it is emptied must not keep the others waiting. */
         if (turn >= RING_CAPACITY) {
-            stream->out_source = g_unix_fd_add(stream->fd, G_IO_OUT, ready, stream);
+            stream->out_source = g_unix_fd_add(stream->ends.host, G_IO_OUT, ready, stream);
             break;
         }
-        if (stream->unread->len) {
-            gsize sent = send_to_vm(stream, stream->unread->data, stream->unread->len);
-            g_byte_array_remove_range(stream->unread, 0, (guint)sent);
-            continue;
-        }
-
-        guint8 chunk[CHUNK];
-        int n = ring_peek(&stream->to_vm, chunk, sizeof(chunk));
-        if (n == 0)
+        gsize moved = move_to_vm(stream);
+        if (moved == 0)
             break;
-        if (n < 0) {
-            stream_break(stream, "Domain R has written an impossible index into its ring");
-            break;
-        }
-        gsize sent = send_to_vm(stream, chunk, (gsize)n);
-        if (ring_consume(&stream->to_vm, sent) < 0) {
-            stream_break(stream, "Domain R has taken back bytes that it had written");
-            break;
-        }
-        turn += sent;
-        moved |= sent > 0;
+        turn += moved;
     }
-    return moved;
+    return turn > 0;
 }
 
-/* Read one chunk from the user VM that surely fits into the ring.
- * Return: its size; 0 when there is nothing now or the stream is broken.
+/* Move one chunk from the user VM that surely fits into the ring.
+ * Return: how many bytes came.
  */
-static gsize receive_from_vm(Stream *stream, guint8 *chunk, gsize space)
+static gsize move_to_domain_r(Stream *stream, gsize space)
 {
-    ssize_t n = recv(stream->fd, chunk, MIN(space, (gsize)CHUNK), MSG_DONTWAIT);
+    Move *move = &stream->moves[RING_TO_DOMAIN_R];
+    int received = move_receive(move, stream->to_domain_r.own, stream->ends.host, space);
 
-    if (n > 0)
-        return (gsize)n;
-    if (n == 0)
+    check_failure(stream, received);
+    if (received == 0)
         stream_break(stream, "the user VM has closed it");
-    else if (errno != EAGAIN && errno != EINTR)
-        stream_break(stream, g_strerror(errno));
-    return 0;
+    received = MAX(received, 0);
+    ring_write(&stream->to_domain_r, move->bytes, (gsize)received);
+    move_end(move, (gsize)received);
+    return (gsize)received;
 }
 
 /* Return: whether the ring has moved. */
@@ -178,21 +170,9 @@ static gboolean pump_to_domain_r(Stream *stream)
             break;
         }
         if (!stream->in_source)
-            stream->in_source = g_unix_fd_add(stream->fd, G_IO_IN, ready, stream);
-
-        guint8 chunk[CHUNK];
-        gsize n;
-        if (stream->overflow->len) {
-            n = MIN((gsize)stream->overflow->len, MIN((gsize)space, sizeof(chunk)));
-            memcpy(chunk, stream->overflow->data, n);
-            g_byte_array_remove_range(stream->overflow, 0, (guint)n);
-        } else {
-            n = receive_from_vm(stream, chunk, (gsize)space);
-        }
-        if (n == 0)
+            stream->in_source = g_unix_fd_add(stream->ends.host, G_IO_IN, ready, stream);
+        if (move_to_domain_r(stream, (gsize)space) == 0)
             break;
-        ring_write(&stream->to_domain_r, chunk, n);
-        stream->to_domain_r_bytes += n;
         moved = TRUE;
     }
     return moved;
@@ -224,43 +204,100 @@ static void pump(Stream *stream)
         kick_send(stream->relay->kick);
 }
 
-static gboolean stream_init(Stream *stream, GError **error)
+static void take_rings(Stream *stream)
 {
-    const struct region *region = stream->relay->region;
-    int pair[2];
-
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot make a socket pair: %s",
-                    g_strerror(errno));
-        return FALSE;
-    }
-    stream->fd = pair[0];
-    stream->vm_fd = pair[1];
-    stream->to_vm = ring_consumer(region, stream->id, RING_TO_VM);
-    stream->to_domain_r = ring_producer(region, stream->id, RING_TO_DOMAIN_R);
-    return TRUE;
+    stream->to_vm = ring_consumer(stream->relay->region, stream->id, RING_TO_VM);
+    stream->to_domain_r = ring_producer(stream->relay->region, stream->id, RING_TO_DOMAIN_R);
 }
 
-Relay *relay_new(const struct region *region, GError **error)
+/* A relay without sockets. */
+static Relay *relay_alloc(const struct region *region)
 {
-    g_autoptr(Relay) relay = g_new0(Relay, 1);
+    Relay *relay = g_new0(Relay, 1);
 
     relay->region = region;
     relay->frozen = TRUE;
     for (int i = 0; i < REGION_STREAMS; i++) {
-        relay->streams[i] = (Stream){.relay = relay, .id = i, .fd = -1, .vm_fd = -1};
-        relay->streams[i].unread = g_byte_array_new();
-        relay->streams[i].overflow = g_byte_array_new();
+        Stream *stream = &relay->streams[i];
+        *stream = (Stream){.relay = relay, .id = i, .ends = {-1, -1}};
+        take_rings(stream);
     }
+    return relay;
+}
+
+static void set_moving(Relay *relay, Moving *moving)
+{
+    relay->moving = moving;
     for (int i = 0; i < REGION_STREAMS; i++)
-        if (!stream_init(&relay->streams[i], error))
+        relay->streams[i].moves = moving->streams[i];
+}
+
+Relay *relay_new(const struct region *region, const char *moving, GError **error)
+{
+    g_autoptr(Relay) relay = relay_alloc(region);
+    Moving *made = moving_create(moving, error);
+
+    if (!made)
+        return NULL;
+    set_moving(relay, made);
+    for (int i = 0; i < REGION_STREAMS; i++) {
+        int pair[2];
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+            g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot make a socket pair: %s",
+                        g_strerror(errno));
             return NULL;
+        }
+        relay->streams[i].ends = (RelayEnds){.host = pair[0], .vm = pair[1]};
+    }
     return g_steal_pointer(&relay);
 }
 
-int relay_vm_fd(const Relay *relay, enum region_stream_id stream)
+/* Finish what the other relay had in its hands. */
+static void recover_moves(Stream *stream)
 {
-    return relay->streams[stream].vm_fd;
+    if (move_recover(&stream->moves[RING_TO_VM], RING_TO_VM, &stream->to_vm) < 0 ||
+        move_recover(&stream->moves[RING_TO_DOMAIN_R], RING_TO_DOMAIN_R, &stream->to_domain_r) < 0)
+        stream_break(stream, "Domain R has damaged its ring");
+}
+
+/* A stream that has begun anew: Domain R may not have taken it up yet, or it has and the other
+ * relay has not dropped what was before. */
+static void recover_generation(Stream *stream)
+{
+    const struct region *region = stream->relay->region;
+    const struct region_status *status = region_status(region);
+
+    stream->generation = atomic_load(&region_notice(region)->generations[stream->id]);
+    stream->anew = atomic_load(&status->streams[stream->id].generation) != stream->generation;
+    if (stream->anew || stream->generation == 0)
+        return;
+
+    guint32 before = atomic_load(&status->streams[stream->id].begin) - stream->to_vm.own;
+    if (before <= RING_CAPACITY)
+        ring_consume(&stream->to_vm, before);
+}
+
+Relay *relay_adopt(const struct region *region, const char *moving, const RelayEnds *ends,
+                   GError **error)
+{
+    g_autoptr(Relay) relay = relay_alloc(region);
+
+    for (int i = 0; i < REGION_STREAMS; i++)
+        relay->streams[i].ends = ends[i];
+    Moving *found = moving_open(moving, error);
+    if (!found)
+        return NULL;
+    set_moving(relay, found);
+    for (int i = 0; i < REGION_STREAMS; i++) {
+        recover_moves(&relay->streams[i]);
+        recover_generation(&relay->streams[i]);
+    }
+    return g_steal_pointer(&relay);
+}
+
+RelayEnds relay_ends(const Relay *relay, enum region_stream_id stream)
+{
+    return relay->streams[stream].ends;
 }
 
 void relay_set_kick(Relay *relay, Kick *kick)
@@ -284,37 +321,19 @@ gboolean relay_drained(gpointer user)
 
         if (stream->broken)
             continue;
-        if (ioctl(stream->fd, SIOCOUTQ, &queued) < 0 || queued > 0)
+        if (ioctl(stream->ends.host, SIOCOUTQ, &queued) < 0 || queued > 0)
             return FALSE;
-        if (stream->unread->len || ring_fill(&stream->to_vm) > 0)
+        if (ring_fill(&stream->to_vm) > 0)
             return FALSE;
     }
     return TRUE;
 }
 
-/* Append all that can be read from @fd now. */
-static void take_all(int fd, GByteArray *bytes)
-{
-    guint8 chunk[CHUNK];
-    ssize_t n;
-
-    while ((n = recv(fd, chunk, sizeof(chunk), MSG_DONTWAIT)) > 0)
-        g_byte_array_append(bytes, chunk, (guint)n);
-}
-
 void relay_freeze(Relay *relay)
 {
     relay->frozen = TRUE;
-    for (int i = 0; i < REGION_STREAMS; i++) {
-        Stream *stream = &relay->streams[i];
-        stop_sources(stream);
-
-        /* What lies in the socket was sent before what we still keep. */
-        g_autoptr(GByteArray) unread = g_byte_array_new();
-        take_all(stream->vm_fd, unread);
-        g_byte_array_prepend(stream->unread, unread->data, unread->len);
-        take_all(stream->fd, stream->overflow);
-    }
+    for (int i = 0; i < REGION_STREAMS; i++)
+        stop_sources(&relay->streams[i]);
 }
 
 void relay_thaw(Relay *relay)
@@ -325,14 +344,20 @@ void relay_thaw(Relay *relay)
         kick_send(relay->kick);
 }
 
+static void drop_unread(int fd)
+{
+    guint8 bytes[MOVE_MAX];
+
+    while (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+        ;
+}
+
 /* Drop all that was under way between the two ends, neither of which is used now. */
 static void drain(Stream *stream)
 {
     stop_sources(stream);
-    take_all(stream->vm_fd, stream->unread);
-    take_all(stream->fd, stream->overflow);
-    g_byte_array_set_size(stream->unread, 0);
-    g_byte_array_set_size(stream->overflow, 0);
+    drop_unread(stream->ends.host);
+    drop_unread(stream->ends.vm);
     stream->broken = FALSE;
 }
 
@@ -342,8 +367,8 @@ void relay_reset(Relay *relay)
         Stream *stream = &relay->streams[i];
         drain(stream);
         stream->anew = FALSE;
-        stream->to_vm = ring_consumer(relay->region, stream->id, RING_TO_VM);
-        stream->to_domain_r = ring_producer(relay->region, stream->id, RING_TO_DOMAIN_R);
+        stream->generation = 0;
+        take_rings(stream);
     }
 }
 
@@ -370,6 +395,18 @@ gboolean relay_taken_up(gpointer user)
     return TRUE;
 }
 
+/* Append a copy of all that can be read from @fd as a record. */
+static gboolean put_unread(int fd, uint32_t type, struct record_writer *writer)
+{
+    int size = 0;
+
+    if (ioctl(fd, SIOCINQ, &size) < 0)
+        return FALSE;
+    g_autofree guint8 *bytes = g_malloc((gsize)size + 1);
+    return (size == 0 || recv(fd, bytes, (gsize)size, MSG_PEEK | MSG_DONTWAIT) == size) &&
+           record_put(writer, type, bytes, (size_t)size) == 0;
+}
+
 static gboolean put_ring(const Stream *stream, enum ring_direction direction, uint32_t state_type,
                          uint32_t bytes_type, struct record_writer *writer)
 {
@@ -386,9 +423,8 @@ static gboolean put_ring(const Stream *stream, enum ring_direction direction, ui
 static gboolean put_stream(const Stream *stream, struct record_writer *writer)
 {
     return record_put_u32(writer, STREAM_ID, stream->id) == 0 &&
-           record_put(writer, STREAM_UNREAD, stream->unread->data, stream->unread->len) == 0 &&
-           record_put(writer, STREAM_OVERFLOW, stream->overflow->data, stream->overflow->len) ==
-               0 &&
+           put_unread(stream->ends.vm, STREAM_UNREAD, writer) &&
+           put_unread(stream->ends.host, STREAM_OVERFLOW, writer) &&
            put_ring(stream, RING_TO_VM, STREAM_TO_VM_STATE, STREAM_TO_VM_BYTES, writer) &&
            put_ring(stream, RING_TO_DOMAIN_R, STREAM_TO_DOMAIN_R_STATE, STREAM_TO_DOMAIN_R_BYTES,
                     writer);
@@ -483,6 +519,19 @@ static gboolean parse_stream(const struct record *record, SavedStream *saved)
     return TRUE;
 }
 
+/* Send bytes that were unread in a socket there into the socket here. */
+static gboolean put_back(const Stream *stream, int fd, const struct record *bytes, GError **error)
+{
+    if (bytes->length == 0 ||
+        send(fd, bytes->data, bytes->length, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)bytes->length)
+        return TRUE;
+    g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST,
+                "the socket of the %s stream does not take the %u bytes that were in it on the "
+                "other host",
+                stream_names[stream->id], bytes->length);
+    return FALSE;
+}
+
 gboolean relay_restore(Relay *relay, const struct record *record, GError **error)
 {
     SavedStream saved;
@@ -498,11 +547,9 @@ gboolean relay_restore(Relay *relay, const struct record *record, GError **error
         ring_restore(relay->region, stream->id, i, &saved.states[i], saved.bytes[i].data,
                      saved.bytes[i].length);
     stream->restored = TRUE;
-    stream->to_vm = ring_consumer(relay->region, stream->id, RING_TO_VM);
-    stream->to_domain_r = ring_producer(relay->region, stream->id, RING_TO_DOMAIN_R);
-    g_byte_array_append(stream->unread, saved.unread.data, saved.unread.length);
-    g_byte_array_append(stream->overflow, saved.overflow.data, saved.overflow.length);
-    return TRUE;
+    take_rings(stream);
+    return put_back(stream, stream->ends.host, &saved.unread, error) &&
+           put_back(stream, stream->ends.vm, &saved.overflow, error);
 }
 
 RelayStreamStatus relay_stream_status(const Relay *relay, enum region_stream_id id)
@@ -511,8 +558,8 @@ RelayStreamStatus relay_stream_status(const Relay *relay, enum region_stream_id 
 
     return (RelayStreamStatus){
         .name = stream_names[id],
-        .to_vm_bytes = stream->to_vm_bytes,
-        .to_domain_r_bytes = stream->to_domain_r_bytes,
+        .to_vm_bytes = stream->moves[RING_TO_VM].total,
+        .to_domain_r_bytes = stream->moves[RING_TO_DOMAIN_R].total,
         .broken = stream->broken,
     };
 }
@@ -522,12 +569,11 @@ void relay_free(Relay *relay)
     for (int i = 0; i < REGION_STREAMS; i++) {
         Stream *stream = &relay->streams[i];
         stop_sources(stream);
-        g_byte_array_unref(stream->unread);
-        g_byte_array_unref(stream->overflow);
-        if (stream->fd >= 0)
-            close(stream->fd);
-        if (stream->vm_fd >= 0)
-            close(stream->vm_fd);
+        if (stream->ends.host >= 0)
+            close(stream->ends.host);
+        if (stream->ends.vm >= 0)
+            close(stream->ends.vm);
     }
+    g_clear_pointer(&relay->moving, moving_free);
     g_free(relay);
 }

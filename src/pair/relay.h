@@ -7,16 +7,20 @@
  * A stream has two directions and the relay understands neither. Towards the user VM a byte goes
  * from the ring into a socket pair whose other end is a character device of the user VM's QEMU;
  * towards Domain R the other way. The relay consumes from a ring only what the socket has taken and
- * reads from the socket only what the ring has room for, so it holds no byte of its own while it
- * runs and needs no limits.
+ * reads from the socket only what the ring has room for, so it holds no byte of its own and needs
+ * no limits. A byte is at any time in exactly one place - a ring, a socket, a VM - and all of them
+ * outlive the relay. That is what promise 3 of the design rests on.
  *
- * For a co-migration (or its abort) the relay is frozen, with both VMs stopped. What is then left
- * between the VMs is: bytes in the socket that QEMU has not read, bytes in the socket that we have
- * not read, and the rings. relay_freeze() takes the first from a duplicate of QEMU's end of the
- * socket, and the second from ours; both are kept in front of the rings, as `unread` and
- * `overflow`. relay_save() writes it all as records, relay_restore() installs it elsewhere, and
- * relay_thaw() goes on, in either place: first the kept bytes, then the rings. So each byte is in
- * exactly one place at any time, which is what promise 3 of the design rests on.
+ * Rings are in a file. The sockets, both ends of each, are open in the user VM's QEMU as well, so
+ * that neither the bytes in them nor the connection end with this process. What the relay has in
+ * its hands when it is killed, between socket and ring, is in another file (moving.h). So
+ * relay_adopt() goes on where a relay of another process was killed, at whatever instruction.
+ *
+ * For a co-migration the relay is frozen, with both VMs stopped. What is then left between the VMs
+ * is: bytes in the socket that QEMU has not read (`unread`), bytes in the socket that we have not
+ * read (`overflow`), and the rings. relay_save() writes copies of it all as records and takes
+ * nothing out, so going back is only to thaw. relay_restore() puts it elsewhere where it was here:
+ * the first two into the sockets, from our and from QEMU's end, the rest into the rings.
  *
  * A stream begins anew when the device at one of its ends is made anew: what was under way between
  * the two is dropped, for it means nothing to the new one. With another user VM Domain R has to
@@ -42,12 +46,27 @@ typedef struct {
     gboolean broken;
 } RelayStreamStatus;
 
-/* relay_new() - a relay, frozen, with a socket pair for each stream; @region outlives it */
-Relay *relay_new(const struct region *region, GError **error);
+/* The two ends of a stream's socket pair. */
+typedef struct {
+    int host; /* the relay's */
+    int vm;   /* the user VM's: handed to it when it starts */
+} RelayEnds;
 
-/* relay_vm_fd() - the end of a stream's socket pair that belongs to the user VM; stays the relay's
+/* relay_new() - a relay, frozen, with a socket pair for each stream
+ * @region: outlives the relay
+ * @moving: path of the file for what it has in its hands, made here
  */
-int relay_vm_fd(const Relay *relay, enum region_stream_id stream);
+Relay *relay_new(const struct region *region, const char *moving, GError **error);
+
+/* relay_adopt() - go on for a relay whose process has ended; frozen
+ * @moving: path of its file
+ * @ends: its sockets, REGION_STREAMS of them; taken over in any case
+ */
+Relay *relay_adopt(const struct region *region, const char *moving, const RelayEnds *ends,
+                   GError **error);
+
+/* relay_ends() - a stream's sockets; they stay the relay's */
+RelayEnds relay_ends(const Relay *relay, enum region_stream_id stream);
 
 void relay_set_kick(Relay *relay, Kick *kick);
 
@@ -57,9 +76,7 @@ void relay_kicked(Relay *relay);
 /* relay_drained() - whether nothing is on its way to the user VM; fits await() */
 gboolean relay_drained(gpointer relay);
 
-/* relay_freeze() - take what is left between the VMs; both of them are stopped
- * After it the relay moves nothing until relay_thaw().
- */
+/* relay_freeze() - move nothing until relay_thaw() */
 void relay_freeze(Relay *relay);
 
 /* relay_reset() - Domain R and the region are made anew: all streams begin in the region as it is
@@ -76,7 +93,7 @@ void relay_begin_anew(Relay *relay, enum region_stream_id stream);
  */
 gboolean relay_taken_up(gpointer relay);
 
-/* relay_save() - append a frozen relay's streams, each as a record of @type
+/* relay_save() - append a frozen relay's streams, each as a record of @type; both VMs are stopped
  * Return: FALSE with DMORE_ERROR_FAILED when a ring makes no sense.
  */
 gboolean relay_save(const Relay *relay, uint32_t type, struct record_writer *writer,
@@ -84,7 +101,8 @@ gboolean relay_save(const Relay *relay, uint32_t type, struct record_writer *wri
 
 /* relay_restore() - install a stream in a relay that has not been thawed yet
  * @record: one of those that relay_save() has written
- * Return: FALSE with DMORE_ERROR_PEER, nothing changed, when it is not that of a stream.
+ * Return: FALSE with DMORE_ERROR_PEER, nothing changed, when it is not that of a stream;
+ * DMORE_ERROR_HOST when a socket does not take its bytes. The pair must not run then.
  */
 gboolean relay_restore(Relay *relay, const struct record *record, GError **error);
 

@@ -30,7 +30,9 @@ static const struct {
     [RUN_PAIR_LOG] = {"pair.log", FALSE},
     [RUN_PAIR_CONF] = {"pair.conf", FALSE},
     [RUN_STATE] = {"state", FALSE},
+    [RUN_MOVING] = {"moving", FALSE},
     [RUN_CLAIM] = {"claim", FALSE},
+    [RUN_KEEPER] = {"keeper", FALSE},
 };
 
 static const struct flock whole_file = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -80,7 +82,8 @@ static gboolean remove_files(const char *run, const char *name, RunFile kept, GE
     for (int i = 0; i < RUN_FILES; i++) {
         g_autofree char *path = rundir_path(run, name, i);
 
-        if (i != (int)kept && i != RUN_CLAIM && unlink(path) < 0 && errno != ENOENT)
+        if (i != (int)kept && i != RUN_CLAIM && i != RUN_KEEPER && unlink(path) < 0 &&
+            errno != ENOENT)
             return fail(error, "remove", path);
     }
     return TRUE;
@@ -96,25 +99,43 @@ static gboolean is_file_at(int fd, const char *path)
            open_file.st_ino == named.st_ino && open_file.st_dev == named.st_dev;
 }
 
-int rundir_claim(const char *run, const char *name, GError **error)
+/* Make a file in the directory, which is made, too, and lock it.
+ * @command: F_OFD_SETLK, or F_SETLK for a lock of this process alone
+ *
+ * Return: the descriptor, or -1, without an error when the lock is another's.
+ */
+static int lock_file(const char *run, const char *name, RunFile file, int command, GError **error)
 {
-    g_autofree char *path = rundir_path(run, name, RUN_CLAIM);
+    g_autofree char *path = rundir_path(run, name, file);
     struct flock lock = whole_file;
-    int fd = -1;
 
     if (!rundir_create(run, name, error))
         return -1;
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+
     if (fd < 0) {
         fail(error, "open", path);
         return -1;
     }
-    if (fcntl(fd, F_OFD_SETLK, &lock) < 0 || !is_file_at(fd, path)) {
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_BUSY,
-                    "a pair called %s is on this host already (%s/%s); choose another name or "
-                    "\"dmore down %s\" first",
-                    name, run, name, name);
-        close(fd);
+    if (fcntl(fd, command, &lock) == 0 && is_file_at(fd, path))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+int rundir_claim(const char *run, const char *name, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    int fd = lock_file(run, name, RUN_CLAIM, F_OFD_SETLK, &failure);
+
+    if (fd < 0) {
+        if (!failure)
+            failure = g_error_new(DMORE_ERROR, DMORE_ERROR_BUSY,
+                                  "a pair called %s is on this host already (%s/%s); choose "
+                                  "another name or \"dmore down %s\" first",
+                                  name, run, name, name);
+        g_propagate_error(error, g_steal_pointer(&failure));
         return -1;
     }
     if (!remove_files(run, name, RUN_PAIR_LOG, error)) {
@@ -136,6 +157,35 @@ gboolean rundir_is_claimed(const char *run, const char *name)
     claimed = fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
     close(fd);
     return claimed;
+}
+
+int rundir_keep(const char *run, const char *name, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    int fd = lock_file(run, name, RUN_KEEPER, F_SETLK, &failure);
+
+    if (fd >= 0)
+        return fd;
+    if (!failure)
+        failure = g_error_new(DMORE_ERROR, DMORE_ERROR_BUSY,
+                              "there is a dmore-pair for %s already (%s/%s)", name, run, name);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return -1;
+}
+
+GPid rundir_keeper(const char *run, const char *name)
+{
+    g_autofree char *path = rundir_path(run, name, RUN_KEEPER);
+    struct flock lock = whole_file;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    GPid keeper = 0;
+
+    if (fd < 0)
+        return 0;
+    if (fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
+        keeper = lock.l_pid;
+    close(fd);
+    return keeper;
 }
 
 static int compare_names(gconstpointer a, gconstpointer b)
@@ -170,12 +220,15 @@ gboolean rundir_remove(const char *run, const char *name, GError **error)
 {
     g_autofree char *directory = g_build_filename(run, name, NULL);
     g_autofree char *claim = rundir_path(run, name, RUN_CLAIM);
+    g_autofree char *keeper = rundir_path(run, name, RUN_KEEPER);
 
     if (!remove_files(run, name, RUN_FILES, error))
         return FALSE;
-    /* The claim goes last: until then the name is taken. */
+    /* The locks go last: until then the name is taken. */
     if (unlink(claim) < 0 && errno != ENOENT)
         return fail(error, "remove", claim);
+    if (unlink(keeper) < 0 && errno != ENOENT)
+        return fail(error, "remove", keeper);
     if (rmdir(directory) < 0 && errno != ENOENT)
         return fail(error, "remove the directory", directory);
     return TRUE;

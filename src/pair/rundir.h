@@ -5,6 +5,10 @@
  * A pair's directory is claimed by the process that runs the pair. The claim is a lock on a file in
  * it (fcntl(2), open file description locks): it ends when the last duplicate of its descriptor is
  * closed, however the processes end. A directory without a claim is left over from a crash.
+ *
+ * The claim is shared with the hypervisors. Which dmore-pair runs the pair is a second lock, the
+ * keeper's, which ends with that process: a pair that is claimed and has no keeper has lost its
+ * dmore-pair and can be adopted.
  */
 #ifndef DMORE_PAIR_RUNDIR_H
 #define DMORE_PAIR_RUNDIR_H
@@ -23,8 +27,10 @@ typedef enum {
     RUN_DOMAIN_R_CONSOLE,
     RUN_PAIR_LOG,
     RUN_PAIR_CONF, /* the canonical text of its configuration */
-    RUN_STATE,     /* for dmore-pair's own notes */
+    RUN_STATE,     /* what the next dmore-pair has to know (pair-state.h) */
+    RUN_MOVING,    /* the bytes that the relay has in its hands (relay.h) */
     RUN_CLAIM,
+    RUN_KEEPER,
     RUN_FILES,
 } RunFile;
 
@@ -48,6 +54,20 @@ int rundir_claim(const char *run, const char *name, GError **error);
 
 /* rundir_is_claimed() - whether somebody holds the claim */
 gboolean rundir_is_claimed(const char *run, const char *name);
+
+/* rundir_keep() - be the one process that runs the pair; makes RUN/NAME if need be
+ *
+ * The lock belongs to this process (fcntl(2), F_SETLK): no child has it.
+ *
+ * Return: a descriptor, to be kept open; -1 with DMORE_ERROR_BUSY when another process has it, or
+ * an error of rundir_create().
+ */
+int rundir_keep(const char *run, const char *name, GError **error);
+
+/* rundir_keeper() - the process that runs the pair; 0 when there is none
+ * Not for that process itself: it would lose its lock.
+ */
+GPid rundir_keeper(const char *run, const char *name);
 
 /* rundir_list() - the names of all pair directories, claimed or not, sorted
  * Return: a NULL-terminated array, empty when there is no run directory; NULL with DMORE_ERROR_HOST

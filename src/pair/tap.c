@@ -129,3 +129,13 @@ int tap_open(const char *bridge, const char *prefix, const char *mac, char **nam
         *name = g_strdup(request.ifr_name);
     return fd_steal(&fd);
 }
+
+char *tap_name(int fd, GError **error)
+{
+    struct ifreq request = {0};
+
+    if (ioctl(fd, TUNGETIFF, &request) == 0)
+        return g_strndup(request.ifr_name, IFNAMSIZ);
+    fail(error, "find the name of", "a VM's tap interface", "");
+    return NULL;
+}

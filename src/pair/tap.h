@@ -20,4 +20,7 @@
  */
 int tap_open(const char *bridge, const char *prefix, const char *mac, char **name, GError **error);
 
+/* tap_name() - what the interface of a descriptor from tap_open() is called; free with g_free() */
+char *tap_name(int fd, GError **error);
+
 #endif

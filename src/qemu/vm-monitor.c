@@ -62,21 +62,25 @@ GSocket *vm_monitor_connect(const char *path, GError **error)
         return NULL;
     socket = make_socket(&reason);
     if (socket == NULL || !g_socket_connect(socket, address, NULL, &reason)) {
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_NOT_FOUND, "no monitor answers at %s: %s", path,
-                    reason->message);
+        gboolean nobody = g_error_matches(reason, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED) ||
+                          g_error_matches(reason, G_IO_ERROR, G_IO_ERROR_NOT_FOUND);
+
+        g_set_error(error, DMORE_ERROR, nobody ? DMORE_ERROR_NOT_FOUND : DMORE_ERROR_FAILED,
+                    "no monitor answers at %s: %s", path, reason->message);
         return NULL;
     }
     return g_steal_pointer(&socket);
 }
 
-gboolean vm_monitor_check_peer(GSocket *socket, GPid pid, GError **error)
+gboolean vm_monitor_get_peer(GSocket *socket, GPid *pid, GError **error)
 {
-    g_autoptr(GCredentials) credentials = g_socket_get_credentials(socket, NULL);
-    GPid peer = credentials != NULL ? g_credentials_get_unix_pid(credentials, NULL) : -1;
+    g_autoptr(GError) reason = NULL;
+    g_autoptr(GCredentials) credentials = g_socket_get_credentials(socket, &reason);
 
-    if (peer == pid)
+    *pid = credentials != NULL ? g_credentials_get_unix_pid(credentials, &reason) : -1;
+    if (*pid > 0)
         return TRUE;
-    g_set_error(error, DMORE_ERROR, DMORE_ERROR_NOT_FOUND,
-                "the monitor is served by process %d, not by %d", peer, pid);
+    g_set_error(error, DMORE_ERROR, DMORE_ERROR_FAILED,
+                "it cannot be found out which process serves the monitor: %s", reason->message);
     return FALSE;
 }

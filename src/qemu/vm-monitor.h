@@ -13,11 +13,11 @@
 GSocket *vm_monitor_listen(const char *path, GError **error);
 
 /* vm_monitor_connect() - connect to it; QEMU need not have started yet
- * Return: NULL with DMORE_ERROR_NOT_FOUND when nobody serves it.
+ * Return: NULL with DMORE_ERROR_NOT_FOUND when nobody serves it, _FAILED when it is not accepted.
  */
 GSocket *vm_monitor_connect(const char *path, GError **error);
 
-/* vm_monitor_check_peer() - whether the process at the other end of @socket is @pid */
-gboolean vm_monitor_check_peer(GSocket *socket, GPid pid, GError **error);
+/* vm_monitor_get_peer() - the process that serves the other end of @socket */
+gboolean vm_monitor_get_peer(GSocket *socket, GPid *pid, GError **error);
 
 #endif

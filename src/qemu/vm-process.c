@@ -17,7 +17,6 @@
 
 #include "base/await.h"
 #include "base/error.h"
-#include "qemu/vm.h"
 
 #define TERM_TIMEOUT_MS 10000
 
@@ -91,18 +90,11 @@ VmProcess *vm_process_spawn(const char *const *arguments, const VmProcessFds *fd
     const int monitor = VM_MONITOR_FD;
     GPid pid;
 
-    g_array_append_vals(sources, fds->fds, (guint)fds->n_fds);
     g_array_append_val(sources, fds->monitor);
-    g_array_append_vals(targets, fds->fds, (guint)fds->n_fds);
     g_array_append_val(targets, monitor);
-
     for (gsize i = 0; i < fds->n_fds; i++) {
-        if (fds->fds[i] == VM_MONITOR_FD) {
-            g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST,
-                        "cannot start %s: too many open files (descriptor %d is taken)",
-                        arguments[0], VM_MONITOR_FD);
-            return NULL;
-        }
+        g_array_append_val(sources, fds->fds[i].fd);
+        g_array_append_val(targets, fds->fds[i].number);
     }
     if (!g_spawn_async_with_pipes_and_fds(
             NULL, arguments, NULL, G_SPAWN_DO_NOT_REAP_CHILD, child_setup, NULL, -1, fds->log,
@@ -129,6 +121,20 @@ void vm_process_free(VmProcess *process)
 GPid vm_process_pid(const VmProcess *process)
 {
     return process->pid;
+}
+
+int vm_process_fetch_fd(const VmProcess *process, int number, GError **error)
+{
+    int fd = pidfd_getfd(process->pidfd, number, 0);
+
+    if (fd < 0)
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST,
+                    "cannot fetch descriptor %d of process %d: %s%s", number, process->pid,
+                    g_strerror(errno),
+                    errno == EPERM ? "; this needs root, or CAP_SYS_PTRACE, and the sysctl "
+                                     "kernel.yama.ptrace_scope below 3"
+                                   : "");
+    return fd;
 }
 
 const char *vm_process_how(const VmProcess *process)

@@ -7,6 +7,8 @@
 
 #include <gio/gio.h>
 
+#include "qemu/vm.h"
+
 typedef struct VmProcess VmProcess;
 
 /* @how: a clause: "exit status 1", "killed by signal 9" */
@@ -14,7 +16,7 @@ typedef void (*VmProcessEnded)(const char *how, gpointer data);
 
 /* What a new process gets besides its arguments. Descriptors stay the caller's. */
 typedef struct {
-    const int *fds; /* passed on under the same numbers */
+    const VmFd *fds;
     gsize n_fds;
     int monitor; /* passed on as VM_MONITOR_FD */
     int log;     /* its standard output and error */
@@ -38,6 +40,11 @@ void vm_process_free(VmProcess *process);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VmProcess, vm_process_free)
 
 GPid vm_process_pid(const VmProcess *process);
+
+/* vm_process_fetch_fd() - a duplicate of a descriptor of the process (pidfd_getfd(2))
+ * Return: -1 with DMORE_ERROR_HOST.
+ */
+int vm_process_fetch_fd(const VmProcess *process, int number, GError **error);
 
 /* vm_process_how() - how it has ended; NULL while it runs */
 const char *vm_process_how(const VmProcess *process);

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <glib/gstdio.h>
@@ -258,7 +259,7 @@ static goffset log_size(const Vm *vm)
     return g_stat(vm->log, &status) == 0 ? status.st_size : 0;
 }
 
-static gboolean vm_spawn(Vm *vm, const char *const *arguments, const int *fds, gsize n_fds,
+static gboolean vm_spawn(Vm *vm, const char *const *arguments, const VmFd *fds, gsize n_fds,
                          GSocket *listener, GError **error)
 {
     VmProcessFds passed = {fds, n_fds, g_socket_get_fd(listener), log_open(vm, error)};
@@ -271,7 +272,7 @@ static gboolean vm_spawn(Vm *vm, const char *const *arguments, const int *fds, g
 }
 
 /* launch() - start the process of a new @vm and talk to it */
-static gboolean launch(Vm *vm, const char *const *arguments, const int *fds, gsize n_fds,
+static gboolean launch(Vm *vm, const char *const *arguments, const VmFd *fds, gsize n_fds,
                        const char *monitor, GCancellable *cancellable, GError **error)
 {
     g_autoptr(GSocket) listener = vm_monitor_listen(monitor, error);
@@ -291,7 +292,7 @@ static gboolean launch(Vm *vm, const char *const *arguments, const int *fds, gsi
     return TRUE;
 }
 
-Vm *vm_launch(const char *name, const char *const *arguments, const int *fds, gsize n_fds,
+Vm *vm_launch(const char *name, const char *const *arguments, const VmFd *fds, gsize n_fds,
               const char *monitor, const char *log, const VmEvents *events, gpointer data,
               GCancellable *cancellable, GError **error)
 {
@@ -302,12 +303,36 @@ Vm *vm_launch(const char *name, const char *const *arguments, const int *fds, gs
     return vm;
 }
 
-/* adopt() - watch the process @pid and talk to it */
-static gboolean adopt(Vm *vm, GPid pid, const char *monitor, GError **error)
+/* adopt_gone() - there is no process: have a monitor that has ended, as when it ends later */
+static gboolean adopt_gone(Vm *vm, GError **error)
 {
-    g_autoptr(GSocket) socket = vm_monitor_connect(monitor, error);
+    int ends[2];
 
-    if (socket == NULL || !vm_monitor_check_peer(socket, pid, error))
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot make a socket pair: %s",
+                    g_strerror(errno));
+        return FALSE;
+    }
+    close(ends[1]);
+    vm->qmp = qmp_new(vm->name, ends[0], &monitor_events, vm);
+    vm->state = VM_GONE;
+    return TRUE;
+}
+
+/* adopt() - watch the process that serves @monitor and talk to it */
+static gboolean adopt(Vm *vm, const char *monitor, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(GSocket) socket = vm_monitor_connect(monitor, &failure);
+    GPid pid = 0;
+
+    if (g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_NOT_FOUND))
+        return adopt_gone(vm, error);
+    if (socket == NULL) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return FALSE;
+    }
+    if (!vm_monitor_get_peer(socket, &pid, error))
         return FALSE;
     vm->log_start = log_size(vm);
     vm->process = vm_process_adopt(pid, on_process_ended, vm, error);
@@ -322,12 +347,12 @@ static gboolean adopt(Vm *vm, GPid pid, const char *monitor, GError **error)
     return TRUE;
 }
 
-Vm *vm_adopt(const char *name, GPid pid, const char *monitor, const char *log,
-             const VmEvents *events, gpointer data, GError **error)
+Vm *vm_adopt(const char *name, const char *monitor, const char *log, const VmEvents *events,
+             gpointer data, GError **error)
 {
     Vm *vm = vm_new(name, log, events, data);
 
-    if (!adopt(vm, pid, monitor, error))
+    if (!adopt(vm, monitor, error))
         g_clear_pointer(&vm, vm_free);
     return vm;
 }
@@ -348,7 +373,15 @@ void vm_free(Vm *vm)
 
 GPid vm_pid(const Vm *vm)
 {
-    return vm_process_pid(vm->process);
+    return vm->process != NULL ? vm_process_pid(vm->process) : 0;
+}
+
+int vm_fetch_fd(const Vm *vm, int number, GError **error)
+{
+    if (vm->process != NULL)
+        return vm_process_fetch_fd(vm->process, number, error);
+    g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "%s has no process any more", vm->name);
+    return -1;
 }
 
 const char *vm_name(const Vm *vm)
@@ -429,7 +462,8 @@ gboolean vm_announce(Vm *vm, GError **error)
 void vm_kill(Vm *vm)
 {
     vm->ending = TRUE;
-    vm_process_kill(vm->process);
+    if (vm->process != NULL)
+        vm_process_kill(vm->process);
 }
 
 gboolean vm_add_display_client(Vm *vm, int fd, GError **error)

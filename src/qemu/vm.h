@@ -59,11 +59,17 @@ typedef struct {
  * started, and nobody has to look again and again whether a socket has appeared. */
 #define VM_MONITOR_FD 100
 
+/* A descriptor that the process gets; the command line names it by its number there. Numbers begin
+ * above VM_MONITOR_FD. */
+typedef struct {
+    int fd; /* stays the caller's */
+    int number;
+} VmFd;
+
 /* vm_launch() - start the hypervisor process, wait until its monitor answers
  * @name: for messages: "user VM web1"
  * @arguments: the command line (cmdline.h), argv[0] first
- * @fds: (element-type int): descriptors named in @arguments, passed on under the same numbers;
- *	 they stay the caller's; none may be VM_MONITOR_FD
+ * @fds: what the process gets besides
  * @monitor: path of the monitor's socket, which is made here; what stood there is replaced
  * @log: path of the file that receives the process's standard output and error
  *
@@ -73,18 +79,32 @@ typedef struct {
  *
  * Return: NULL with DMORE_ERROR_HOST and what the process printed last when it ends early.
  */
-Vm *vm_launch(const char *name, const char *const *arguments, const int *fds, gsize n_fds,
+Vm *vm_launch(const char *name, const char *const *arguments, const VmFd *fds, gsize n_fds,
               const char *monitor, const char *log, const VmEvents *events, gpointer data,
               GCancellable *cancellable, GError **error);
 
-/* vm_adopt() - take over a process that another instance of this program has launched */
-Vm *vm_adopt(const char *name, GPid pid, const char *monitor, const char *log,
-             const VmEvents *events, gpointer data, GError **error);
+/* vm_adopt() - take over a process that another instance of this program has launched
+ *
+ * The process is the one that serves the socket @monitor, so it cannot be mistaken for another.
+ * When nobody serves it any more the VM is there, too, in the state VM_GONE.
+ *
+ * Return: NULL when the process is there and does not answer.
+ */
+Vm *vm_adopt(const char *name, const char *monitor, const char *log, const VmEvents *events,
+             gpointer data, GError **error);
+
+/* vm_fetch_fd() - a duplicate of a descriptor that the process was given with vm_launch()
+ * @number: of its VmFd
+ *
+ * Return: the descriptor, closed on exec; -1 with DMORE_ERROR_HOST when it cannot be had.
+ */
+int vm_fetch_fd(const Vm *vm, int number, GError **error);
 
 /* vm_free() - let go of it; the process goes on */
 void vm_free(Vm *vm);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vm, vm_free)
 
+/* vm_pid() - 0 when the process had ended before it was adopted */
 GPid vm_pid(const Vm *vm);
 const char *vm_name(const Vm *vm);
 

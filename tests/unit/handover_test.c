@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <glib/gstdio.h>
+
 #include "base/error.h"
 #include "comigrate/handover.h"
 #include "region/ring.h"
@@ -40,6 +42,8 @@ typedef struct {
 
 typedef struct {
     struct region region;
+    char *directory;
+    char *moving; /* path, in the directory */
     Relay *relay;
 } Host;
 
@@ -56,7 +60,9 @@ static Host *host_new(void)
     Host *host = g_new0(Host, 1);
 
     host->region = scratch_region(REGION_MIN_SIZE);
-    host->relay = relay_new(&host->region, &error);
+    host->directory = g_dir_make_tmp("dmore-handover-XXXXXX", NULL);
+    host->moving = g_build_filename(host->directory, "moving", NULL);
+    host->relay = relay_new(&host->region, host->moving, &error);
     assert_non_null(host->relay);
     return host;
 }
@@ -65,6 +71,10 @@ static void host_free(Host *host)
 {
     relay_free(host->relay);
     free(host->region.base);
+    g_unlink(host->moving);
+    g_rmdir(host->directory);
+    g_free(host->moving);
+    g_free(host->directory);
     g_free(host);
 }
 
@@ -125,7 +135,7 @@ static void live(World *world, gsize most)
 
     for (int i = 0; i < REGION_STREAMS; i++) {
         Ends *ends = &world->ends[i];
-        int vm = relay_vm_fd(world->host->relay, ends->id);
+        int vm = relay_ends(world->host->relay, ends->id).vm;
 
         gsize n = amount(world, most);
         number(bytes, n, ends->down.sent);
@@ -159,8 +169,8 @@ static void settle(World *world)
 
         while (ends->down.received != ends->down.sent || ends->up.received != ends->up.sent) {
             guint32 before = ends->down.received + ends->up.received;
-            ssize_t received =
-                recv(relay_vm_fd(world->host->relay, ends->id), bytes, sizeof(bytes), MSG_DONTWAIT);
+            ssize_t received = recv(relay_ends(world->host->relay, ends->id).vm, bytes,
+                                    sizeof(bytes), MSG_DONTWAIT);
             if (received > 0)
                 check_numbers(bytes, (gsize)received, &ends->down);
             check_numbers(bytes, (gsize)ring_read(&ends->to_domain_r, bytes, sizeof(bytes)),

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <glib/gstdio.h>
+
 #include "pair/relay.h"
 #include "region/ring.h"
 #include "scratch.h"
@@ -23,6 +25,8 @@
 
 struct ends {
     struct region region;
+    char *directory;
+    char *moving; /* path, in the directory */
     Relay *relay;
     struct ring to_vm;
     struct ring from_vm;
@@ -34,7 +38,9 @@ static int setup(void **state)
     struct ends *ends = g_new0(struct ends, 1);
 
     ends->region = scratch_region(REGION_MIN_SIZE);
-    ends->relay = relay_new(&ends->region, &error);
+    ends->directory = g_dir_make_tmp("dmore-relay-XXXXXX", NULL);
+    ends->moving = g_build_filename(ends->directory, "moving", NULL);
+    ends->relay = relay_new(&ends->region, ends->moving, &error);
     assert_non_null(ends->relay);
     ends->to_vm = ring_producer(&ends->region, STREAM, RING_TO_VM);
     ends->from_vm = ring_consumer(&ends->region, STREAM, RING_TO_DOMAIN_R);
@@ -49,13 +55,17 @@ static int teardown(void **state)
 
     relay_free(ends->relay);
     free(ends->region.base);
+    g_unlink(ends->moving);
+    g_rmdir(ends->directory);
+    g_free(ends->moving);
+    g_free(ends->directory);
     g_free(ends);
     return 0;
 }
 
 static void vm_sends(struct ends *ends, const char *text)
 {
-    assert_int_equal(send(relay_vm_fd(ends->relay, STREAM), text, strlen(text), 0), strlen(text));
+    assert_int_equal(send(relay_ends(ends->relay, STREAM).vm, text, strlen(text), 0), strlen(text));
 }
 
 static void domain_r_sends(struct ends *ends, const char *text)
@@ -66,7 +76,7 @@ static void domain_r_sends(struct ends *ends, const char *text)
 static void expect_vm(struct ends *ends, const char *text)
 {
     char bytes[64] = "";
-    ssize_t n = recv(relay_vm_fd(ends->relay, STREAM), bytes, sizeof(bytes) - 1, MSG_DONTWAIT);
+    ssize_t n = recv(relay_ends(ends->relay, STREAM).vm, bytes, sizeof(bytes) - 1, MSG_DONTWAIT);
 
     assert_string_equal(n > 0 ? bytes : "", text);
 }

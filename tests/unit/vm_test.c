@@ -357,17 +357,31 @@ static void test_adopt(void **state)
     g_autofree char *log = vms_path(vms, "a", "log");
     g_autoptr(GError) failure = NULL;
     GPid pid = vm_pid(vm);
+    char bytes[4096];
+    int fd = -1;
 
     vm_free(vm);
-    assert_null(vm_adopt("a", getpid(), monitor, log, &vms->events, vms, &failure));
-    assert_true(g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_NOT_FOUND));
-    vms_check(vm = vm_adopt("a", pid, monitor, log, &vms->events, vms, &error));
+    vms_check(vm = vm_adopt("a", monitor, log, &vms->events, vms, &error));
     assert_int_equal(vm_pid(vm), pid);
     assert_int_equal(vm_state(vm), VM_RUNNING);
     assert_string_equal(vms->heard->str, "");
+    vms_check((fd = vm_fetch_fd(vm, VMS_STREAM_FD, &error)) >= 0);
+    assert_int_equal(send(fd, "fetched", 7, 0), 7);
+    close(fd);
+    ssize_t n = recv(g_array_index(vms->peers, int, 0), bytes, sizeof(bytes), 0);
+    assert_true(n >= 7);
+    assert_memory_equal(bytes + n - 7, "fetched", 7); /* behind what QEMU itself has sent */
     kill(pid, SIGKILL);
     vms_await_heard(vms, "a:gone ");
     vms_end(vm);
+
+    /* Of one that has ended there is its end to be adopted. */
+    vms_check(vm = vm_adopt("a", monitor, log, &vms->events, vms, &error));
+    assert_int_equal(vm_state(vm), VM_GONE);
+    assert_int_equal(vm_pid(vm), 0);
+    assert_false(vm_resume(vm, &failure));
+    vms_end(vm);
+    assert_string_equal(vms->heard->str, "");
 }
 
 int main(void)

@@ -24,6 +24,8 @@
 #include "qemu/qmp.h"
 #include "qemu/vm.h"
 
+#define VMS_STREAM_FD 101 /* in the VM: the first stream, the second is behind it */
+
 /* What a test has: a directory, and what its VMs have told. */
 struct vms {
     char *dir;
@@ -119,13 +121,14 @@ static inline Vm *vms_launch(struct vms *vms, const char *name, UserVmSpec spec)
     spec.vm.uuid = "00000000-0000-0000-0000-000000000001";
     spec.vm.network_fd = -1;
     spec.nic = "virtio-net-pci";
-    spec.stream_fds[0] = ends[0];
-    spec.stream_fds[1] = ends[2];
+    spec.stream_fds[0] = VMS_STREAM_FD;
+    spec.stream_fds[1] = VMS_STREAM_FD + 1;
     if (spec.display == NULL)
         spec.display = "std";
 
     g_auto(GStrv) arguments = cmdline_user_vm(&vms->probe, &spec);
-    Vm *vm = vm_launch(name, (const char *const *)arguments, spec.stream_fds, 2, monitor, log,
+    const VmFd fds[] = {{ends[0], VMS_STREAM_FD}, {ends[2], VMS_STREAM_FD + 1}};
+    Vm *vm = vm_launch(name, (const char *const *)arguments, fds, G_N_ELEMENTS(fds), monitor, log,
                        &vms->events, vms, NULL, &error);
 
     close(ends[0]);

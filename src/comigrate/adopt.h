@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * adopt.h - what becomes of a pair whose dmore-pair has ended, perhaps in the midst of a
+ * co-migration
+ */
+#ifndef DMORE_COMIGRATE_ADOPT_H
+#define DMORE_COMIGRATE_ADOPT_H
+
+#include "pair/pair.h"
+
+/* adopt_run() - decide where an adopted pair runs, and see to it; awaits
+ * @pair: from pair_adopt()
+ *
+ * Afterwards the pair runs here (PAIR_RUNNING), or is PAIR_UNDECIDED with both VMs paused, or has
+ * ended here (pair->ended): a start or an arrival that was not complete, or an end that had begun.
+ *
+ * Return: FALSE when a VM that is to run cannot; the pair is as it was then.
+ */
+gboolean adopt_run(Pair *pair, GError **error);
+
+#endif
