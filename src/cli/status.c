@@ -126,6 +126,10 @@ static void print_vms(JsonObject *status)
               (int)json_get_integer(r, "clients", 0),
               json_get_integer(r, "clients", 0) == 1 ? "" : "s",
               json_get_boolean(r, "write_back", FALSE) ? "write-back" : "not write-back");
+    if (json_object_has_member(r, "memory_free_bytes"))
+        cli_print("             %d of %d MB of its memory are free\n",
+                  (int)(json_get_integer(r, "memory_free_bytes", 0) >> 20),
+                  (int)(json_get_integer(r, "memory_bytes", 0) >> 20));
     if (*json_get_text(r, "message", ""))
         cli_print("             it says: %s\n", json_get_text(r, "message", ""));
 }

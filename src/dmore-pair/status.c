@@ -25,6 +25,10 @@ static JsonObject *domain_r_to_json(const Pair *pair)
     g_autofree char *message = pair_domain_r_message(pair);
     json_object_set_boolean_member(object, "ready", status->state == REGION_STATE_READY);
     json_object_set_int_member(object, "clients", status->clients);
+    /* Domain R's own word, for operators; older images do not say it. */
+    gint64 free_kib = status->memory_free;
+    if (free_kib)
+        json_object_set_int_member(object, "memory_free_bytes", free_kib * 1024);
     json_object_set_boolean_member(object, "write_back", status->write_back == 1);
     json_object_set_string_member(object, "message", message);
     return object;

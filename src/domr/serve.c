@@ -79,6 +79,7 @@ static void on_second(void *ticker)
 {
     struct serve *serve = aml_get_userdata(ticker);
 
+    status_set_memory(serve->options->region);
     atomic_fetch_add(&serve->status->heartbeat, 1);
     look(serve);
     if (serve->options->watch_children)

@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -18,6 +19,21 @@ void status_set_state(const struct region *region, enum region_state state, cons
 
     snprintf(status->message, sizeof(status->message), "%s", message);
     atomic_store(&status->state, state); /* after the message, so that who sees it sees both */
+}
+
+void status_set_memory(const struct region *region)
+{
+    static const char key[] = "MemAvailable:"; /* proc_meminfo(5); in kB */
+    FILE *file = fopen("/proc/meminfo", "re");
+    char line[128];
+    uint32_t kib = 0;
+
+    while (kib == 0 && file && fgets(line, sizeof(line), file))
+        if (strncmp(line, key, strlen(key)) == 0)
+            kib = (uint32_t)strtoul(line + strlen(key), NULL, 10);
+    if (file)
+        fclose(file);
+    atomic_store(&region_status(region)->memory_free, kib);
 }
 
 union address {

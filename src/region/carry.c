@@ -21,6 +21,7 @@ enum carry_record {
     CARRY_ADDRESS = 8,  /* text */
     CARRY_MESSAGE = 9,  /* text */
     CARRY_USER_VM = 10, /* u32: struct region_notice */
+    CARRY_MEMORY_FREE = 11,
     /* u64: stream << 32 | generation; a Domain R that found another one would begin it anew */
     CARRY_GENERATION = RECORD_MANDATORY | 12,
 };
@@ -35,6 +36,7 @@ struct contents {
     uint32_t leds;
     uint32_t write_back;
     uint32_t user_vm;
+    uint32_t memory_free;
     uint32_t generations[REGION_STREAMS];
     char address[REGION_ADDRESS_SIZE];
     char message[REGION_MESSAGE_SIZE];
@@ -82,7 +84,8 @@ int carry_save(const struct region *region, struct record_writer *writer)
         record_put_u32(writer, CARRY_WRITE_BACK, atomic_load(&status->write_back)) < 0 ||
         record_put_text(writer, CARRY_ADDRESS, contents.address) < 0 ||
         record_put_text(writer, CARRY_MESSAGE, contents.message) < 0 ||
-        record_put_u32(writer, CARRY_USER_VM, atomic_load(&region_notice(region)->user_vm)) < 0)
+        record_put_u32(writer, CARRY_USER_VM, atomic_load(&region_notice(region)->user_vm)) < 0 ||
+        record_put_u32(writer, CARRY_MEMORY_FREE, atomic_load(&status->memory_free)) < 0)
         return -ENOMEM;
     return put_generations(region, writer);
 }
@@ -130,6 +133,8 @@ static int read_record(const struct record *record, struct contents *contents)
         return read_text(record, contents->message, sizeof(contents->message));
     case CARRY_USER_VM:
         return record_u32(record, &contents->user_vm);
+    case CARRY_MEMORY_FREE:
+        return record_u32(record, &contents->memory_free);
     case CARRY_GENERATION:
         return read_generation(record, contents);
     default:
@@ -179,6 +184,7 @@ int carry_restore(const struct region *region, const void *bytes, size_t size)
     atomic_store(&status->clients, contents.clients);
     atomic_store(&status->leds, contents.leds);
     atomic_store(&status->write_back, contents.write_back);
+    atomic_store(&status->memory_free, contents.memory_free);
     atomic_store(&status->state, contents.state);
     atomic_store(&region_notice(region)->user_vm, contents.user_vm);
     for (size_t i = 0; i < REGION_STREAMS; i++) {

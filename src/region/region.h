@@ -94,6 +94,7 @@ struct region_status {
         _Atomic uint32_t begin; /* index in the ring to the user VM */
         _Atomic uint32_t generation;
     } streams[REGION_STREAMS]; /* where each stream has begun anew; the generation written last */
+    _Atomic uint32_t memory_free; /* KiB that Domain R could still use; 0 not known */
 };
 
 /* What the host says of the user VM; the console shows it in its desktop name. */
