@@ -8,6 +8,7 @@
 #   make check      every test; the last line is 'N passed, N failed'
 #   make faults     every fault in every phase, on real VMs; ONLY=pattern, LIST=1; doc/reliability.md
 #   make model      the co-migration, checked exhaustively; doc/model.md
+#   make soak       N=100 moves there and back, and whether anything wears out
 #   make lint       format and static analysis, and that alone
 #   make install    PREFIX=/usr/local, DESTDIR=
 #   make clean      removes build/; the root kept for the image stays in the user's cache
@@ -18,6 +19,7 @@ DESTDIR =
 KEEP =
 ONLY =
 LIST =
+N = 100
 
 all: programs image
 
@@ -41,6 +43,11 @@ demo: packages
 
 check: packages
 	@tools/check $(BUILD)
+
+soak: packages
+	@$(MAKE) --no-print-directory all
+	@DMORE_BUILD=$(abspath $(BUILD)) DMORE_IMAGE=$(abspath $(BUILD)/image) \
+		DMORE_GUEST=$(abspath $(BUILD)/guest) tests/soak/soak $(N)
 
 lint: packages
 	@$(MAKE) --no-print-directory programs
@@ -68,4 +75,4 @@ model: packages
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: faults model all programs image packages demo check lint install clean
+.PHONY: faults soak model all programs image packages demo check lint install clean

@@ -1,15 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Draws a switch-over: what happened when, in rows over one axis of time."""
 
-import subprocess
-
-from .picture import imagemagick
+from .canvas import Canvas
 
 WIDTH = 1280
 LEFT, RIGHT, TOP = 190, 50, 70
 ROW = 46
-FONT = "DejaVu-Sans"
-AT_ONCE = 500  # strokes in one argument, whose length the kernel limits
 COLOURS = {"ticks": "#1f5f99", "bar": "#d9822b", "phase": ["#7a8b99", "#a9b7c0"]}
 
 
@@ -21,13 +17,13 @@ def round_step(span):
     return 10000
 
 
-class Timeline:
+class Timeline(Canvas):
     """begin, end: in seconds; zero on the axis is at `zero`"""
 
     def __init__(self, title, begin, end, zero):
+        super().__init__(WIDTH)
         self.title, self.begin, self.end, self.zero = title, begin, end, zero
         self.rows = []
-        self.draw = []
 
     def ticks(self, label, times):
         """A row with a stroke for each event."""
@@ -41,18 +37,11 @@ class Timeline:
         part = (min(max(time, self.begin), self.end) - self.begin) / (self.end - self.begin)
         return round(LEFT + part * (WIDTH - LEFT - RIGHT), 1)
 
-    def _text(self, x, y, text, size=13, colour="#222222"):
-        quoted = text.replace("\\", "\\\\").replace("'", "\\'")
-        self.draw.append(f"stroke none fill {colour} font-size {size} text {x},{y} '{quoted}'")
-
-    def _box(self, x0, y0, x1, y1, colour):
-        self.draw.append(f"stroke none fill {colour} rectangle {x0},{y0} {x1},{y1}")
-
     def _draw_ticks(self, y, times):
         for time in times:
             if self.begin <= time <= self.end:
                 x = self._x(time)
-                self._box(x - 1, y + 8, x + 1, y + ROW - 12, COLOURS["ticks"])
+                self.box(x - 1, y + 8, x + 1, y + ROW - 12, COLOURS["ticks"])
 
     def _draw_bars(self, y, content):
         bars, colours = content
@@ -60,9 +49,9 @@ class Timeline:
             if end < self.begin or begin > self.end:
                 continue
             x0, x1 = self._x(begin), self._x(end)
-            self._box(x0, y + 8, max(x1, x0 + 1), y + ROW - 12, colours[number % len(colours)])
+            self.box(x0, y + 8, max(x1, x0 + 1), y + ROW - 12, colours[number % len(colours)])
             if x1 - x0 > 8 * len(name):
-                self._text(x0 + 4, y + ROW / 2 + 3, name, 12, "#ffffff")
+                self.text(x0 + 4, y + ROW / 2 + 3, name, 12, "#ffffff")
 
     def _axis(self, bottom):
         step = round_step((self.end - self.begin) * 1000)
@@ -70,18 +59,15 @@ class Timeline:
         last = int((self.end - self.zero) * 1000)
         for mark in range(first, last + 1, step):
             x = self._x(self.zero + mark / 1000)
-            self._box(x, TOP - 6, x + 1, bottom, "#d0d0d0" if mark else "#b03030")
-            self._text(x - 14, bottom + 16, f"{mark} ms", 12, "#555555")
+            self.box(x, TOP - 6, x + 1, bottom, "#d0d0d0" if mark else "#b03030")
+            self.text(x - 14, bottom + 16, f"{mark} ms", 12, "#555555")
 
     def write_png(self, path):
         bottom = TOP + ROW * len(self.rows)
         self._axis(bottom)
-        self._text(20, 36, self.title, 18)
+        self.text(20, 36, self.title, 18)
         for number, (label, draw, content) in enumerate(self.rows):
             y = TOP + ROW * number
-            self._text(20, y + ROW / 2 + 3, label)
+            self.text(20, y + ROW / 2 + 3, label)
             draw(y, content)
-        command = [imagemagick(), "-size", f"{WIDTH}x{bottom + 36}", "xc:white", "-font", FONT]
-        for first in range(0, len(self.draw), AT_ONCE):
-            command += ["-draw", " ".join(self.draw[first:first + AT_ONCE])]
-        subprocess.run([*command, f"png:{path}"], check=True)
+        self.render(path, bottom + 36)

@@ -55,14 +55,17 @@ class Typist:
 
 
 class Mover:
-    """Moves the pointer to and fro from start() to stop()."""
+    """Moves the pointer to and fro from start() to stop(), and clicks at each end if told to. When it
+    has stopped the pointer is at `home`."""
 
     INTERVAL_MS = 20
     COUNT = 50
 
-    def __init__(self, client, corner=(600, 300)):
-        self.client, self.corner = client, corner
+    def __init__(self, client, corner=(600, 300), click=False):
+        self.client, self.corner, self.click = client, corner, click
+        self.home = (20, 20)
         self.moves = 0
+        self.clicks = 0
         self._stop = threading.Event()
         self._thread = None
         self._problem = None
@@ -79,11 +82,15 @@ class Mover:
             raise self._problem
 
     def _work(self):
-        x, y = self.corner
+        near, far = ("{} {}".format(*place) for place in (self.home, self.corner))
         try:
             while not self._stop.is_set():
-                for ends in (f"20 20 {x} {y}", f"{x} {y} 20 20"):
+                for ends in (f"{near} {far}", f"{far} {near}"):
                     self.client.do(f"path {self.INTERVAL_MS} {self.COUNT} {ends}")
                     self.moves += self.COUNT
+                    if self.click:
+                        self.client.do("buttons 1")
+                        self.client.do("buttons 0")
+                        self.clicks += 1
         except Exception as problem:
             self._problem = problem
