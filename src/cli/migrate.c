@@ -155,9 +155,15 @@ gboolean migrate_run(const HostConfig *host, int argc, char **argv, GError **err
     gboolean json = FALSE;
     gboolean quiet = FALSE;
     gboolean cancel = FALSE;
+    gboolean auto_converge = FALSE;
+    int timeout = 0;
     const GOptionEntry entries[] = {
         {"json", 0, 0, G_OPTION_ARG_NONE, &json, "print the result as JSON", NULL},
         {"quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "show no progress", NULL},
+        {"timeout", 0, 0, G_OPTION_ARG_INT, &timeout,
+         "give up when it has not come to the switch-over by then", "SECONDS"},
+        {"auto-converge", 0, 0, G_OPTION_ARG_NONE, &auto_converge,
+         "slow the guest down if it changes memory faster than it is sent", NULL},
         {"cancel", 0, 0, G_OPTION_ARG_NONE, &cancel, "the same as \"dmore cancel NAME\"", NULL},
         {0},
     };
@@ -176,6 +182,11 @@ gboolean migrate_run(const HostConfig *host, int argc, char **argv, GError **err
                     "say \"dmore migrate NAME HOST[:PORT]\" or \"dmore migrate --cancel NAME\"");
         return FALSE;
     }
+    if (timeout < 0) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_USAGE,
+                    "--timeout takes seconds; without it a move takes as long as it takes");
+        return FALSE;
+    }
     if (!host_port_parse(argv[2], &to, &port, error))
         return FALSE;
 
@@ -183,6 +194,8 @@ gboolean migrate_run(const HostConfig *host, int argc, char **argv, GError **err
 
     json_object_set_string_member(arguments, "host", to);
     json_object_set_int_member(arguments, "port", port);
+    json_object_set_int_member(arguments, "timeout", timeout);
+    json_object_set_boolean_member(arguments, "auto_converge", auto_converge);
 
     g_autoptr(Progress) progress = progress_new(quiet);
     Move move = {.host = host, .name = argv[1], .progress = progress};

@@ -23,6 +23,7 @@ struct Progress {
     gboolean drawn; /* a bar stands in the terminal's line */
     char *phase;    /* of the last line, NULL before the first */
     double shown_ms;
+    gboolean warned; /* that it does not converge */
 };
 
 Progress *progress_new(gboolean quiet)
@@ -86,11 +87,30 @@ static void print_line(JsonObject *report, const char *phase, double elapsed_ms)
     JsonObject *user_vm = json_get_object(report, "user_vm");
     JsonObject *domain_r = json_get_object(report, "domain_r");
     g_autofree char *rate = text_bytes(user_vm ? json_get_integer(user_vm, "dirty_rate", 0) : 0);
+    int slowed = user_vm ? (int)json_get_integer(user_vm, "slowed_percent", 0) : 0;
     g_autofree char *line = g_strdup_printf(
         "%7.1f s  %-9s  user VM %3d%%  Domain R %3d%%  guest dirties %s/s", elapsed_ms / 1000,
         phase, (int)(fraction(user_vm) * 100), (int)(fraction(domain_r) * 100), rate);
+    g_autofree char *note = slowed ? g_strdup_printf(", slowed down by %d%%", slowed) : NULL;
 
-    fprintf(stderr, "%s\n", cli_safe(line));
+    fprintf(stderr, "%s%s\n", cli_safe(line), note ? note : "");
+}
+
+/* Once: what helps does not change. */
+static void warn_of_no_end(Progress *progress, JsonObject *report)
+{
+    JsonObject *user_vm = json_get_object(report, "user_vm");
+
+    if (progress->warned || json_get_boolean(report, "converges", TRUE))
+        return;
+    g_autofree char *rate = text_bytes(user_vm ? json_get_integer(user_vm, "dirty_rate", 0) : 0);
+    progress_end(progress);
+    fprintf(stderr,
+            "the guest changes its memory as fast as it is sent (%s/s), so this may never end. "
+            "Ctrl-C cancels. What helps: more bandwidth, a time at which the guest does less, or "
+            "--auto-converge, which slows it down.\n",
+            cli_safe(rate));
+    progress->warned = TRUE;
 }
 
 void progress_show(Progress *progress, JsonObject *report)
@@ -100,6 +120,7 @@ void progress_show(Progress *progress, JsonObject *report)
 
     if (progress->quiet)
         return;
+    warn_of_no_end(progress, report);
     if (progress->terminal) {
         draw(progress, report, phase, elapsed_ms);
     } else if (g_strcmp0(phase, progress->phase) != 0 ||

@@ -36,6 +36,7 @@ static JsonObject *migration_to_json(const VmMigrationStatus *status)
     json_object_set_int_member(object, "remaining", (gint64)status->remaining);
     json_object_set_int_member(object, "transferred", (gint64)status->transferred);
     json_object_set_int_member(object, "dirty_rate", (gint64)status->dirty_rate);
+    json_object_set_int_member(object, "slowed_percent", status->slowed);
     return object;
 }
 
@@ -47,5 +48,6 @@ JsonObject *progress_to_json(const ComigrationProgress *progress)
     json_object_set_double_member(object, "elapsed_ms", ms(progress->elapsed_us));
     json_object_set_object_member(object, "user_vm", migration_to_json(&progress->user_vm));
     json_object_set_object_member(object, "domain_r", migration_to_json(&progress->domain_r));
+    json_object_set_boolean_member(object, "converges", !progress->in_vain);
     return object;
 }

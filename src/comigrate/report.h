@@ -14,6 +14,7 @@ typedef struct {
     gint64 elapsed_us; /* since the co-migration began */
     VmMigrationStatus user_vm;
     VmMigrationStatus domain_r;
+    gboolean in_vain; /* the guest dirties memory as fast as it is sent: pre-copy comes to no end */
 } ComigrationProgress;
 
 typedef struct {

@@ -47,6 +47,7 @@ typedef struct {
     char *domain_r_address;
     gint64 begun_us;
     gint64 told_us;             /* when progress was last told */
+    gboolean in_vain;           /* it has been told that pre-copy comes to no end */
     FrameWatch *user_vm_frames; /* from its stop on */
     FrameWatch *domain_r_frames;
     gint64 domain_r_stopped_us;
@@ -60,6 +61,7 @@ static void tell_progress(Source *source)
         .elapsed_us = g_get_monotonic_time() - source->begun_us,
         .user_vm = source->user_vm.status,
         .domain_r = source->domain_r.status,
+        .in_vain = valve_in_vain(&source->user_vm),
     };
 
     source->told_us = g_get_monotonic_time();
@@ -115,9 +117,36 @@ static gboolean check_link(Source *source, GError **error)
     return FALSE;
 }
 
+/* A guest that dirties memory faster than it is sent keeps the pre-copy going for ever. Whether
+ * that is to end is the operator's to say, before by a time or now by a cancel.
+ */
+static gboolean check_end_is_near(Source *source, GError **error)
+{
+    const ComigrationOrder *order = source->order;
+    const VmMigrationStatus *now = &source->user_vm.status;
+    gint64 elapsed_us = g_get_monotonic_time() - source->begun_us;
+    gboolean in_vain = valve_in_vain(&source->user_vm);
+
+    if (in_vain && !source->in_vain)
+        g_message("pre-copy does not converge: %" G_GUINT64_FORMAT " MB are left after each pass, "
+                  "because the guest changes %" G_GUINT64_FORMAT " MB a second",
+                  now->remaining >> 20, now->dirty_rate >> 20);
+    source->in_vain = in_vain;
+    if (!order->timeout_us || elapsed_us < order->timeout_us)
+        return TRUE;
+    g_set_error(error, DMORE_ERROR, DMORE_ERROR_TIMEOUT,
+                "after %.0f s there were still %" G_GUINT64_FORMAT " MB of the user VM's memory to "
+                "be sent%s; both VMs go on here. Allow more time or bandwidth, let the guest be "
+                "slowed down (--auto-converge), or choose a time at which it does less",
+                (double)elapsed_us / G_USEC_PER_SEC, now->remaining >> 20,
+                in_vain ? ", because the guest changes it as fast as it is sent" : "");
+    return FALSE;
+}
+
 static gboolean look_at_both(Source *source, GError **error)
 {
-    if (!valve_look(&source->user_vm, error) || !valve_look(&source->domain_r, error))
+    if (!valve_look(&source->user_vm, error) || !valve_look(&source->domain_r, error) ||
+        !check_end_is_near(source, error))
         return FALSE;
     if (g_get_monotonic_time() - source->told_us >= PROGRESS_US)
         tell_progress(source);
@@ -132,6 +161,7 @@ static gboolean start_migration(Source *source, Valve *valve, const char *addres
     VmMigrationOptions options = {
         .bandwidth = valve->bandwidth,
         .keep_shared = keep_shared,
+        .slow_down = valve->slow_down,
         .key_dir = source->pair->host->key_dir,
     };
 
@@ -555,7 +585,9 @@ gboolean source_run(Pair *pair, const ComigrationOrder *order, ComigrationReport
         .pair = pair,
         .order = order,
         .report = report,
-        .user_vm = {.vm = pair->user_vm, .bandwidth = pair->host->bandwidth / 2},
+        .user_vm = {.vm = pair->user_vm,
+                    .bandwidth = pair->host->bandwidth / 2,
+                    .slow_down = order->slow_down},
         .domain_r = {.vm = pair->domain_r, .bandwidth = pair->host->bandwidth / 2},
         .begun_us = g_get_monotonic_time(),
     };

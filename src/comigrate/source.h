@@ -12,6 +12,8 @@
 typedef struct {
     const char *host; /* name or address of the destination's dmored */
     guint16 port;
+    gint64 timeout_us;  /* to come to the switch-over; 0: as long as it takes */
+    gboolean slow_down; /* slow the guest down when it dirties memory faster than it is sent */
     GCancellable *cancellable; /* obeyed until the commit */
     /* Called when a phase begins, and every now and then during pre-copy. */
     void (*progress)(const ComigrationProgress *progress, gpointer data);

@@ -3,9 +3,31 @@
 
 #include "base/error.h"
 
+/* Judge the pass that has just ended. Those behind a shut valve are meant to bring nothing. */
+static void judge_pass(Valve *valve, gint64 now)
+{
+    guint64 left = valve->status.remaining;
+
+    if (valve->shut || valve->status.pass < 2)
+        return;
+    if (valve->least == 0 || left < valve->least - valve->least / 10) {
+        valve->least = MAX(left, 1);
+        valve->least_us = now;
+        valve->vain = 0;
+    } else {
+        valve->vain++;
+    }
+}
+
+gboolean valve_in_vain(const Valve *valve)
+{
+    return valve->vain >= VALVE_VAIN_PASSES && valve->looked_us - valve->least_us >= VALVE_VAIN_US;
+}
+
 gboolean valve_look(Valve *valve, GError **error)
 {
     guint64 before = valve->status.transferred;
+    guint64 pass = valve->status.pass;
     gint64 now;
 
     if (!vm_migration_query(valve->vm, &valve->status, error))
@@ -24,6 +46,8 @@ gboolean valve_look(Valve *valve, GError **error)
         valve->fastest = MAX(valve->fastest, speed);
     }
     valve->looked_us = now;
+    if (valve->status.pass != pass)
+        judge_pass(valve, now);
     return TRUE;
 }
 
@@ -46,9 +70,12 @@ gboolean valve_near(const Valve *valve)
 
 static gboolean set(Valve *valve, gboolean shut, GError **error)
 {
+    /* Behind a shut valve QEMU would believe the guest too fast, and slow it down to nothing. */
+    guint64 low = valve->slow_down ? valve->bandwidth : VALVE_TRICKLE;
+
     if (valve->shut == shut)
         return TRUE;
-    if (!vm_migration_set_bandwidth(valve->vm, shut ? VALVE_TRICKLE : valve->bandwidth, error))
+    if (!vm_migration_set_bandwidth(valve->vm, shut ? low : valve->bandwidth, error))
         return FALSE;
     valve->shut = shut;
     return TRUE;

@@ -33,16 +33,24 @@
 #define VALVE_TRICKLE 65536     /* bytes a second */
 #define VALVE_OPEN_PASSES 3     /* by which a valve that was opened surely is open */
 #define VALVE_LITTLE (1u << 20) /* bytes; below this nothing is gained by waiting */
+/* A pass is in vain when it leaves no less to be sent than the best before it, or hardly less. So
+ * many in a row, for so long, and the guest is dirtying memory as fast as it is sent. */
+#define VALVE_VAIN_PASSES 3
+#define VALVE_VAIN_US (5 * G_USEC_PER_SEC)
 
 typedef struct {
     Vm *vm;
-    guint64 bandwidth; /* when open, bytes a second */
+    guint64 bandwidth;  /* when open, bytes a second */
+    gboolean slow_down; /* QEMU slows the guest down if it has to */
     gboolean shut;
     guint64 opened_pass;      /* the pass at the last look before it was opened */
     VmMigrationStatus status; /* of the last look */
     gint64 begun_us;          /* monotonic time */
     gint64 looked_us;         /* monotonic time of the last look; 0 before the first */
     guint64 fastest;          /* bytes a second, the most that was seen between two looks */
+    guint64 least;            /* bytes that the best pass has left; 0 before the first */
+    gint64 least_us;          /* when that was */
+    guint vain;               /* passes since then */
 } Valve;
 
 /* valve_look() - ask how far the migration is
@@ -52,6 +60,9 @@ gboolean valve_look(Valve *valve, GError **error);
 
 /* valve_near() - whether, at the last look, only little was left */
 gboolean valve_near(const Valve *valve);
+
+/* valve_in_vain() - whether, as it goes now, the migration will never come near its end */
+gboolean valve_in_vain(const Valve *valve);
 
 /* valve_begin() - the pre-copy begins now: the budget is counted from here */
 void valve_begin(Valve *valve);

@@ -23,6 +23,8 @@ struct Service {
     Request *queued_request;
     char *host; /* of a queued migration */
     guint16 port;
+    gint64 timeout_us;
+    gboolean slow_down;
     GPtrArray *cancels; /* Request: who has asked to cancel it and waits for what comes of that */
 
     const char *phase; /* of the co-migration that runs; NULL when none does */
@@ -83,6 +85,8 @@ static void run_migrate(Service *service, Request *request)
     ComigrationOrder order = {
         .host = service->host,
         .port = service->port,
+        .timeout_us = service->timeout_us,
+        .slow_down = service->slow_down,
         .cancellable = service->cancellable,
         .progress = tell_progress,
         .data = service,
@@ -183,8 +187,11 @@ static void do_migrate(Service *service, Request *request, JsonObject *arguments
     const char *host = json_get_text(arguments, "host", NULL);
     gint64 port = json_get_integer(arguments, "port", HOST_DEFAULT_PORT);
 
-    if (!host || port < 1 || port > G_MAXUINT16) {
-        refuse(request, DMORE_ERROR_USAGE, "a migration needs a host and a port from 1 to 65535");
+    gint64 timeout = json_get_integer(arguments, "timeout", 0); /* s */
+
+    if (!host || port < 1 || port > G_MAXUINT16 || timeout < 0 || timeout > G_MAXINT32) {
+        refuse(request, DMORE_ERROR_USAGE,
+               "a migration needs a host, a port from 1 to 65535, and no time below zero");
         return;
     }
     if (service->pair->state != PAIR_RUNNING) {
@@ -195,6 +202,8 @@ static void do_migrate(Service *service, Request *request, JsonObject *arguments
     g_free(service->host);
     service->host = g_strdup(host);
     service->port = (guint16)port;
+    service->timeout_us = timeout * G_USEC_PER_SEC;
+    service->slow_down = json_get_boolean(arguments, "auto_converge", FALSE);
     queue(service, run_migrate, request);
 }
 

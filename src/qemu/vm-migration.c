@@ -107,6 +107,7 @@ gboolean vm_migration_query(Vm *vm, VmMigrationStatus *status, GError **error)
     now.state = vm_migration_parse(json_get_text(object, "status", "none"));
     if (memory != NULL)
         parse_memory(memory, &now);
+    now.slowed = (guint)get_count(object, "cpu-throttle-percentage");
     g_strlcpy(now.error, json_get_text(object, "error-desc", ""), sizeof(now.error));
     vm->migration = now.state;
     *status = now;
@@ -115,7 +116,8 @@ gboolean vm_migration_query(Vm *vm, VmMigrationStatus *status, GError **error)
 
 /* Settings of both sides */
 
-static gboolean set_capabilities(Vm *vm, gboolean source, gboolean keep_shared, GError **error)
+static gboolean set_capabilities(Vm *vm, gboolean source, gboolean keep_shared, gboolean slow_down,
+                                 GError **error)
 {
     return qmp_do(vm->qmp, "migrate-set-capabilities",
                   g_variant_new_parsed("{'capabilities': <["
@@ -123,9 +125,10 @@ static gboolean set_capabilities(Vm *vm, gboolean source, gboolean keep_shared, 
                                        "{'capability': <'return-path'>, 'state': <true>},"
                                        "{'capability': <'pause-before-switchover'>, 'state': <%b>},"
                                        "{'capability': <'switchover-ack'>, 'state': <%b>},"
+                                       "{'capability': <'auto-converge'>, 'state': <%b>},"
                                        "{'capability': <'x-ignore-shared'>, 'state': <%b>}"
                                        "]>}",
-                                       source, source, keep_shared),
+                                       source, source, slow_down, keep_shared),
                   error);
 }
 
@@ -163,7 +166,8 @@ char *vm_migration_listen(Vm *vm, const char *address, gboolean keep_shared, con
     g_autofree char *uri = g_strdup_printf(ipv6 ? "tcp:[%s]:0" : "tcp:%s:0", address);
 
     /* A migration that fails is to be told by the monitor, not by the end of the process. */
-    if (!set_capabilities(vm, FALSE, keep_shared, error) || !vm_set_key(vm, key_dir, TRUE, error) ||
+    if (!set_capabilities(vm, FALSE, keep_shared, FALSE, error) ||
+        !vm_set_key(vm, key_dir, TRUE, error) ||
         !qmp_do(vm->qmp, "migrate-incoming",
                 g_variant_new_parsed("{'uri': <%s>, 'exit-on-error': <false>}", uri), error))
         return NULL;
@@ -262,7 +266,8 @@ gboolean vm_migration_start(Vm *vm, const char *address, const VmMigrationOption
     g_autoptr(GSocketConnection) connection =
         vm_connect(vm, address, SETUP_TIMEOUT_MS, cancellable, error);
 
-    if (connection == NULL || !set_capabilities(vm, TRUE, options->keep_shared, error) ||
+    if (connection == NULL ||
+        !set_capabilities(vm, TRUE, options->keep_shared, options->slow_down, error) ||
         !vm_set_key(vm, options->key_dir, FALSE, error) ||
         !qmp_do(vm->qmp, "migrate-set-parameters",
                 g_variant_new_parsed("{'max-bandwidth': <%t>, 'downtime-limit': <%t>}", bandwidth,

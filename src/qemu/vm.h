@@ -43,6 +43,7 @@ typedef struct {
     guint64 transferred; /* bytes sent on the wire */
     guint64 pass;        /* how often the dirty pages were looked for */
     guint64 dirty_rate;  /* bytes a second the guest dirties; 0 while not known */
+    guint slowed;        /* percent of its time that the guest is kept from running */
     char error[256];     /* why it failed, or empty */
 } VmMigrationStatus;
 
@@ -166,6 +167,7 @@ gboolean vm_migration_await_loaded(Vm *vm, int timeout_ms, GCancellable *cancell
 typedef struct {
     guint64 bandwidth;    /* bytes a second */
     gboolean keep_shared; /* do not copy memory that is shared with the host (the region) */
+    gboolean slow_down;   /* slow the guest down, step by step, while it dirties memory too fast */
     const char *key_dir;  /* as in vm_migration_listen() */
 } VmMigrationOptions;
 

@@ -113,8 +113,9 @@ class Pair:
         """Move to the other host; the result."""
         return self.start_migrate(to).wait()
 
-    def start_migrate(self, to=None):
-        return Migration(self, to or self.lab.other(self.host))
+    def start_migrate(self, to=None, *options):
+        """options: of the command, as in "--timeout", 5"""
+        return Migration(self, to or self.lab.other(self.host), options)
 
     def cancel(self):
         return self.dmore("cancel", self.name)
@@ -173,16 +174,17 @@ class Pair:
 
 
 class Migration:
-    """`dmore migrate`, under way. Its journal has (time, phase) for each line of progress."""
+    """`dmore migrate`, under way. Its journal has (time, phase) for each line of progress, and its
+    messages what else it has said."""
 
     PROGRESS = re.compile(r"^ *[0-9.]+ s +([a-z-]+) +user VM")
 
-    def __init__(self, pair, to):
+    def __init__(self, pair, to, options=()):
         self.pair, self.to = pair, to
-        self._words = ["migrate", pair.name, to.address, "--json"]
+        self._words = ["migrate", pair.name, to.address, "--json", *map(str, options)]
         self.journal = Journal(f"dmore {' '.join(self._words)}")
+        self.messages = Journal(self.journal.name)
         self.result = None
-        self.message = ""  # what it has said besides its progress
         self.process = subprocess.Popen(
             pair.host.dmore(*self._words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, env={**os.environ, **pair.lab.environment})
@@ -195,12 +197,22 @@ class Migration:
             if progress:
                 self.journal.append((time.monotonic(), progress.group(1)))
             else:
-                self.message += line
-        self.journal.end(f"dmore has ended {self.message}")
+                self.messages.append(line)
+        for journal in (self.journal, self.messages):
+            journal.end(f"dmore has ended {self.message}")
+
+    @property
+    def message(self):
+        """What it has said besides its progress."""
+        return "".join(self.messages.since())
 
     def await_phase(self, name, timeout=60):
         """Until the phase has begun; when that was."""
         return self.journal.find(lambda entry: entry[1] == name, timeout, f"phase {name}")[0]
+
+    def await_message(self, text, timeout=60):
+        """Until the command has said that on standard error; the line."""
+        return self.messages.find(lambda line: text in line, timeout, repr(text))
 
     def phases(self):
         """(name, begin, end) of each phase: the durations are the result's, and the begin of the
