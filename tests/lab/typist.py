@@ -58,11 +58,10 @@ class Mover:
     """Moves the pointer to and fro from start() to stop(), and clicks at each end if told to. When it
     has stopped the pointer is at `home`."""
 
-    INTERVAL_MS = 20
-    COUNT = 50
+    LEG_MS = 1000  # from one end to the other
 
-    def __init__(self, client, corner=(600, 300), click=False):
-        self.client, self.corner, self.click = client, corner, click
+    def __init__(self, client, corner=(600, 300), click=False, interval_ms=20):
+        self.client, self.corner, self.click, self.interval_ms = client, corner, click, interval_ms
         self.home = (20, 20)
         self.moves = 0
         self.clicks = 0
@@ -86,8 +85,9 @@ class Mover:
         try:
             while not self._stop.is_set():
                 for ends in (f"{near} {far}", f"{far} {near}"):
-                    self.client.do(f"path {self.INTERVAL_MS} {self.COUNT} {ends}")
-                    self.moves += self.COUNT
+                    count = self.LEG_MS // self.interval_ms
+                    self.client.do(f"path {self.interval_ms} {count} {ends}")
+                    self.moves += count
                     if self.click:
                         self.client.do("buttons 1")
                         self.client.do("buttons 0")

@@ -17,6 +17,8 @@ def write_json(soak, judged, path):
         "failures": soak.failures,
         "migrations": len(soak.results),
         "keys": len(soak.typist.text),
+        "keys_repeated_by_the_guest": soak.guest.repeats(soak.begin),
+        "longest_key_hold_ms": soak.guest.longest_hold_ms(soak.begin),
         "clicks": soak.mover.clicks,
         "pointer_moves": soak.mover.moves,
         "series": [{"who": series.who, "what": series.what, "values": series.values}
@@ -49,7 +51,8 @@ def write_markdown(soak, judged, title, path):
     lines = [
         f"# {title}", "",
         f"{len(soak.typist.text)} keys, {soak.mover.clicks} clicks and {soak.mover.moves} moves of the pointer "
-        "were sent meanwhile.",
+        f"were sent meanwhile. The guest saw a key held for {soak.guest.longest_hold_ms(soak.begin):.0f} ms at most and "
+        f"has repeated {soak.guest.repeats(soak.begin)} by itself.",
         f"Domain R paused for {domain_r[0]:.0f} ms (median), {domain_r[1]:.0f} ms at most; the user VM for "
         f"{user_vm[0]:.0f} ms, {user_vm[1]:.0f} ms at most.", "",
         *(f"* FAILED: {failure}" for failure in soak.failures),
