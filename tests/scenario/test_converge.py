@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from conftest import Bench, Console, at_console
 from lab import CommandFailed
+from lab.bench import Bench, Console, at_console
 from lab.typist import Typist
 
 TIMEOUT = 8  # dmore's exit status, src/base/error.h
@@ -71,4 +71,3 @@ def test_the_guest_can_be_slowed_down(slow):
         slow.pair.start_migrate(None, "--auto-converge").wait(300)
         slow.guest.command("dirty 0")
         console.check_typed(typist.stop(), 60)
-        slow.check_screen(console.client)
