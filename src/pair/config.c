@@ -16,6 +16,19 @@
 #define DOMAIN_R_DEFAULT_MEMORY ((guint64)96 << 20)
 #define DEFAULT_PORT 5900
 #define UUID_BYTES 16
+#define IDE_DRIVES_Q35 6
+#define IDE_DRIVES_PC 4
+
+/* The controller of a machine has room for so many; the CD drive is one, too. */
+static gboolean too_many_ide(const PairUserVm *vm)
+{
+    gboolean pc = vm->machine && !strstr(vm->machine, "q35");
+    int drives = vm->cdrom != NULL;
+
+    for (gsize i = 0; i < vm->n_disks; i++)
+        drives += g_str_equal(vm->disks[i].interface, "ide");
+    return drives > (pc ? IDE_DRIVES_PC : IDE_DRIVES_Q35);
+}
 
 /* What is there and what is not there have to fit together. */
 static gboolean check(const PairConfig *config, const char *origin, const int *lines,
@@ -71,6 +84,11 @@ static gboolean check(const PairConfig *config, const char *origin, const int *l
         !value_same_network(r->gateway6, r->address6))
         return ini_error(error, origin, lines[PAIR_KEY_R_GATEWAY6],
                          "the gateway %s is not in the network of %s", r->gateway6, r->address6);
+    if (too_many_ide(&config->user_vm))
+        return ini_error(error, origin, MAX(lines[PAIR_KEY_DISK], lines[PAIR_KEY_CDROM]),
+                         "too many ide drives, counting the cdrom: a q35 machine has room for %d, "
+                         "a pc for %d; use virtio or scsi",
+                         IDE_DRIVES_Q35, IDE_DRIVES_PC);
     if (r->mac && config->user_vm.mac && strcmp(r->mac, config->user_vm.mac) == 0)
         return ini_error(error, origin, lines[PAIR_KEY_R_MAC],
                          "Domain R and the user VM need different MAC addresses");

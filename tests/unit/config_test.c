@@ -23,6 +23,9 @@
 #define USER_VM "[user-vm]\nmemory = 512M\n"
 #define DOMAIN_R "[domain-r]\nbridge = br0\naddress = 10.0.0.5/24\n"
 #define LEAST PAIR USER_VM DOMAIN_R
+#define FOUR_IDE_DISKS                                                                             \
+    "disk = /a,interface=ide\ndisk = /b,interface=ide\n"                                           \
+    "disk = /d,interface=ide\ndisk = /e,interface=ide\n"
 
 static PairConfig *parse(const char *text, GError **error)
 {
@@ -212,6 +215,9 @@ static void test_wrong_values(void **state)
     assert_refused(PAIR USER_VM "disk = /a,format=vmdk\n", "file:5: disk: \"vmdk\"");
     assert_refused(PAIR USER_VM "disk = /a,rw\n", "file:5: disk: \"rw\" is not allowed here");
     assert_refused(PAIR USER_VM "disk = /a,interface=ide,readonly\n", "file:5: disk:");
+    assert_refused(
+        PAIR USER_VM "machine = pc\ncdrom = /c\n" FOUR_IDE_DISKS DOMAIN_R,
+        "file:10: too many ide drives, counting the cdrom: a q35 machine has room for 6");
     assert_refused(PAIR USER_VM "disk = /a\ndisk = /b/../a\n", "file:6: disk: /a is a disk");
     assert_refused(PAIR USER_VM "boot = floppy\n", "file:5: boot:");
     assert_refused(PAIR USER_VM "bridge = a-name-that-is-too-long\n", "file:5: bridge:");
