@@ -73,6 +73,9 @@ static gboolean run_offer(Source *source, GError **error)
 {
     const ComigrationOrder *order = source->order;
 
+    /* What could not be handed over is better known now than when both VMs stand still. */
+    if (!relay_check(source->pair->relay, error))
+        return FALSE;
     source->link =
         link_connect(order->host, order->port, source->pair->host->key, order->cancellable, error);
     if (!source->link)

@@ -430,6 +430,23 @@ static gboolean put_stream(const Stream *stream, struct record_writer *writer)
                     writer);
 }
 
+gboolean relay_check(const Relay *relay, GError **error)
+{
+    for (int i = 0; i < REGION_STREAMS; i++) {
+        const Stream *stream = &relay->streams[i];
+
+        if (!stream->broken && ring_fill(&stream->to_vm) >= 0 &&
+            ring_space(&stream->to_domain_r) >= 0)
+            continue;
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_FAILED,
+                    "the %s stream is broken, and a pair cannot move without it: the log of the "
+                    "pair tells since when; 'dmore down' and 'dmore up' start the pair anew",
+                    stream_names[stream->id]);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean relay_save(const Relay *relay, uint32_t type, struct record_writer *writer, GError **error)
 {
     for (int i = 0; i < REGION_STREAMS; i++) {

@@ -93,6 +93,11 @@ void relay_begin_anew(Relay *relay, enum region_stream_id stream);
  */
 gboolean relay_taken_up(gpointer relay);
 
+/* relay_check() - whether all streams are whole, so that they can be saved
+ * Return: FALSE with DMORE_ERROR_FAILED and what to do about it.
+ */
+gboolean relay_check(const Relay *relay, GError **error);
+
 /* relay_save() - append a frozen relay's streams, each as a record of @type; both VMs are stopped
  * Return: FALSE with DMORE_ERROR_FAILED when a ring makes no sense.
  */

@@ -254,6 +254,31 @@ static void test_carries_the_geometry(void **state)
     assert_int_equal(screen_geometry(&world->host->region, &sequence).height, 400);
 }
 
+/* A ring in which more lies than has room is known as damaged before anything is stopped. */
+static void test_damage_is_known_at_once(void **state)
+{
+    World *world = *state;
+    struct ring *rings[] = {&world->ends[0].to_vm, &world->ends[REGION_STREAMS - 1].to_domain_r};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rings); i++) {
+        struct ring_shared *shared = rings[i]->shared;
+        _Atomic uint32_t *index = i == 0 ? &shared->head : &shared->tail;
+        uint32_t before = *index;
+        g_autoptr(GError) error = NULL;
+
+        assert_true(relay_check(world->host->relay, NULL));
+        *index = before + RING_CAPACITY + 1;
+        assert_false(relay_check(world->host->relay, &error));
+        assert_non_null(strstr(error->message, i == 0 ? "keyboard" : "pointer"));
+        *index = before;
+    }
+    ring_write(&world->ends[0].to_vm, "x", 1);
+    world->ends[0].to_vm.shared->head += RING_CAPACITY;
+    relay_kicked(world->host->relay);
+    world->ends[0].to_vm.shared->head -= RING_CAPACITY;
+    assert_false(relay_check(world->host->relay, NULL)); /* it has been met, and stays broken */
+}
+
 static void assert_refused(GByteArray *bytes, const char *words)
 {
     g_autoptr(GBytes) handover = g_bytes_new(bytes->data, bytes->len);
@@ -342,6 +367,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_carries_every_byte, setup, teardown),
         cmocka_unit_test_setup_teardown(test_abort_loses_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_carries_the_geometry, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damage_is_known_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refuses_what_is_no_handover, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refuses_a_newer_version, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refuses_every_cut, setup, teardown),
