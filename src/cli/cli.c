@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/options.h"
 
 gboolean cli_parse(int *argc, char ***argv, const char *usage, const char *summary,
                    const GOptionEntry *entries, int min, int max, GError **error)
@@ -24,7 +25,7 @@ gboolean cli_parse(int *argc, char ***argv, const char *usage, const char *summa
     (*argv)[0] = program;
     g_set_prgname(program);
 
-    gboolean parsed = g_option_context_parse(context, argc, argv, &cause);
+    gboolean parsed = options_parse(context, argc, argv, &cause);
 
     (*argv)[0] = (char *)name;
     if (!parsed) {

@@ -10,8 +10,12 @@
  * socket, the last of them a result or an error. doc/dmore-pair.8 is its manual.
  */
 #include <glib.h>
+#include <locale.h>
+#include <stdio.h>
 
+#include "base/error.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "dmore-pair/verbs.h"
 
 int main(int argc, char **argv)
@@ -29,16 +33,18 @@ int main(int argc, char **argv)
     g_autoptr(GOptionContext) context = g_option_context_new("up FILE | incoming | adopt NAME");
     g_autoptr(GError) error = NULL;
 
+    setlocale(LC_ALL, "");
     log_setup("dmore-pair");
     g_option_context_set_summary(context, "Runs one pair of a user VM and its Domain R. Started by "
                                           "dmore(1) and dmored(8).");
     g_option_context_add_main_entries(context, entries, NULL);
-    if (!g_option_context_parse(context, &argc, &argv, &error)) {
-        g_printerr("dmore-pair: %s\n", error->message);
-        return 2;
+    if (!options_parse(context, &argc, &argv, &error)) {
+        fprintf(stderr, "dmore-pair: %s; \"dmore-pair --help\" lists the options\n",
+                error->message);
+        return DMORE_ERROR_USAGE;
     }
     if (show_version) {
-        g_print("dmore-pair %s\n", DMORE_VERSION);
+        puts("dmore-pair " DMORE_VERSION);
         return 0;
     }
 
@@ -52,7 +58,8 @@ int main(int argc, char **argv)
     const Verb *verb = verb_find(argc > 1 ? argv[1] : "", argc - 2);
     if (verb)
         return verb->run(&program, argv[2]);
-    g_printerr("dmore-pair: say 'up FILE', 'adopt NAME', or 'incoming' with --fd; see "
-               "dmore-pair(8)\n");
-    return 2;
+    fputs("dmore-pair: say \"up FILE\", \"adopt NAME\", or \"incoming\" with --fd; see "
+          "dmore-pair(8)\n",
+          stderr);
+    return DMORE_ERROR_USAGE;
 }

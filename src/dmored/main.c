@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "dmored/incoming.h"
 #include "pair/program.h"
 #include "pair/psk.h"
@@ -75,7 +76,7 @@ int main(int argc, char **argv)
                                  "Lets pairs of a user VM and its Domain R come from other "
                                  "hosts.");
     g_option_context_add_main_entries(context, entries, NULL);
-    if (!g_option_context_parse(context, &argc, &argv, &error) || argc > 1) {
+    if (!options_parse(context, &argc, &argv, &error) || argc > 1) {
         fprintf(stderr, "dmored: %s; \"dmored --help\" lists the options\n",
                 error ? error->message : "it takes no arguments");
         return DMORE_ERROR_USAGE;
