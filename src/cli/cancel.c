@@ -4,7 +4,7 @@
  */
 #include "cli/cli.h"
 
-#include "cli/client.h"
+#include "pair/client.h"
 
 gboolean cancel_run(const HostConfig *host, int argc, char **argv, GError **error)
 {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "cli/client.h"
+#include "pair/client.h"
 
 static void print_addresses(JsonObject *console)
 {

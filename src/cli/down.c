@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * down.c - dmore down NAME: end a pair, or remove what a crash has left of one
+ * down.c - dmore down NAME: end a pair, or remove what a crash or a reboot has left of one
  */
 #include "cli/cli.h"
 
-#include "cli/client.h"
+#include "cli/past.h"
+#include "pair/client.h"
 #include "pair/config.h"
 #include "pair/rundir.h"
 
@@ -31,7 +32,12 @@ gboolean down_run(const HostConfig *host, int argc, char **argv, GError **error)
     if (is_left_over(host, argv[1])) {
         if (!rundir_remove(host->run_dir, argv[1], error))
             return FALSE;
+        past_forget(host, argv[1]);
         cli_print("%s did not run; what was left of it is removed\n", argv[1]);
+        return TRUE;
+    }
+    if (!rundir_is_claimed(host->run_dir, argv[1]) && past_forget(host, argv[1])) {
+        cli_print("%s did not run; that it was here is forgotten\n", argv[1]);
         return TRUE;
     }
 

@@ -15,7 +15,7 @@
 #include "base/await.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "cli/client.h"
+#include "pair/client.h"
 #include "cli/progress.h"
 #include "cli/table.h"
 

@@ -5,7 +5,10 @@
 #include "cli/cli.h"
 
 #include "base/error.h"
-#include "cli/client.h"
+#include "cli/past.h"
+#include "pair/client.h"
+#include "pair/config.h"
+#include "pair/rundir.h"
 
 gboolean resolve_run(const HostConfig *host, int argc, char **argv, GError **error)
 {
@@ -26,6 +29,15 @@ gboolean resolve_run(const HostConfig *host, int argc, char **argv, GError **err
                             "say --here if the pair is to run on this host; if it runs on the "
                             "other one, \"dmore down\" removes what is left here");
         return FALSE;
+    }
+
+    if (!pair_name_check(argv[1], error))
+        return FALSE;
+    if (!rundir_is_claimed(host->run_dir, argv[1])) {
+        if (!past_resolve(host, argv[1], error))
+            return FALSE;
+        cli_print("%s is taken to run nowhere; \"dmore up\" starts it anew\n", argv[1]);
+        return TRUE;
     }
 
     g_autoptr(JsonObject) result = client_call(host, argv[1], "resolve", NULL, error);

@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 
 #include "base/json.h"
-#include "cli/client.h"
+#include "pair/client.h"
 
 gboolean screenshot_run(const HostConfig *host, int argc, char **argv, GError **error)
 {

@@ -4,7 +4,8 @@
  *
  * What a pair is comes from its dmore-pair. A directory in the run directory whose process does not
  * answer is shown too, as what it is: "not-running" when nobody has claimed it, "unreachable" when
- * somebody has.
+ * somebody has. Of a pair that has not even that, for the host was booted since, the records that
+ * survive a reboot tell (past.h).
  */
 #include "cli/cli.h"
 
@@ -12,8 +13,10 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "cli/client.h"
+#include "pair/client.h"
+#include "cli/past.h"
 #include "cli/table.h"
+#include "pair/config.h"
 #include "pair/rundir.h"
 
 /* A member of a member: "console", "port". */
@@ -53,20 +56,51 @@ static char *console_text(JsonObject *status)
     return g_string_free(text, text->len == 0);
 }
 
-/* What is known of a pair: what its process says, or why it says nothing. */
-static JsonObject *ask(const HostConfig *host, const char *name)
+/* What is known of a pair: what its process says, what was noted of it, or why there is nothing.
+ * Return: NULL when there is no such pair.
+ */
+static JsonObject *ask(const HostConfig *host, const char *name, GError **error)
 {
-    g_autoptr(GError) error = NULL;
-    JsonObject *status = client_call(host, name, "status", NULL, &error);
+    g_autoptr(GError) silence = NULL;
+    g_autofree char *remark = past_remark(host, name);
+    gboolean claimed = rundir_is_claimed(host->run_dir, name);
+    JsonObject *status = client_call(host, name, "status", NULL, &silence);
+    g_autofree char *directory = g_build_filename(host->run_dir, name, NULL);
 
-    if (status)
-        return status;
-    status = json_object_new();
-    json_object_set_string_member(status, "name", name);
-    json_object_set_string_member(
-        status, "state", rundir_is_claimed(host->run_dir, name) ? "unreachable" : "not-running");
-    json_object_set_string_member(status, "note", error->message);
+    if (!status && !claimed)
+        status = past_status(host, name);
+    if (!status && !g_file_test(directory, G_FILE_TEST_IS_DIR)) {
+        g_propagate_error(error, g_steal_pointer(&silence));
+        return NULL;
+    }
+    if (!status) {
+        status = json_object_new();
+        json_object_set_string_member(status, "name", name);
+        json_object_set_string_member(status, "state", claimed ? "unreachable" : "not-running");
+        json_object_set_string_member(status, "note", silence->message);
+    }
+    if (remark)
+        json_object_set_string_member(status, "remark", remark);
     return status;
+}
+
+/* All that are here, and all of which there is a record: sorted. */
+static char **list_names(const HostConfig *host, GError **error)
+{
+    g_auto(GStrv) here = rundir_list(host->run_dir, error);
+    g_auto(GStrv) past = here ? past_names(host, error) : NULL;
+    g_autoptr(GStrvBuilder) names = g_strv_builder_new();
+
+    if (!past)
+        return NULL;
+    /* Both are sorted. */
+    for (char **a = here, **b = past; *a || *b;) {
+        int order = !*a ? 1 : !*b ? -1 : strcmp(*a, *b);
+        g_strv_builder_add(names, order <= 0 ? *a : *b);
+        a += order <= 0;
+        b += order >= 0;
+    }
+    return g_strv_builder_end(names);
 }
 
 static void add_row(Table *table, JsonObject *status)
@@ -83,9 +117,15 @@ static void add_row(Table *table, JsonObject *status)
               json_get_text(status, "accelerator", NULL));
 }
 
+static void print_member(JsonObject *status, const char *member)
+{
+    if (json_object_has_member(status, member))
+        cli_print("%s\n", json_get_text(status, member, ""));
+}
+
 static gboolean print_all(const HostConfig *host, gboolean json, GError **error)
 {
-    g_auto(GStrv) names = rundir_list(host->run_dir, error);
+    g_auto(GStrv) names = list_names(host, error);
     g_autoptr(Table) table = table_new(7);
     g_autoptr(JsonArray) array = json_array_new();
 
@@ -93,23 +133,23 @@ static gboolean print_all(const HostConfig *host, gboolean json, GError **error)
         return FALSE;
     table_add(table, "NAME", "STATE", "USER VM", "DOMAIN R", "CLIENTS", "CONSOLE", "ACCELERATOR");
     for (char **name = names; *name; name++) {
-        JsonObject *status = ask(host, *name);
+        JsonObject *status = ask(host, *name, NULL);
 
+        if (!status)
+            continue; /* it has gone since the names were read */
         add_row(table, status);
         json_array_add_object_element(array, status);
     }
     if (json)
         cli_print_json(json_node_init_array(json_node_alloc(), array));
-    else if (*names)
+    else if (json_array_get_length(array) > 0)
         table_print(table);
     else
         cli_print("no pair runs on this host\n");
 
     for (guint i = 0; !json && i < json_array_get_length(array); i++) {
-        JsonObject *status = json_array_get_object_element(array, i);
-
-        if (json_object_has_member(status, "note"))
-            cli_print("%s\n", json_get_text(status, "note", ""));
+        print_member(json_array_get_object_element(array, i), "note");
+        print_member(json_array_get_object_element(array, i), "remark");
     }
     return TRUE;
 }
@@ -174,8 +214,11 @@ static void print_one(JsonObject *status)
               json_get_text(status, "uuid", "?"));
     cli_print("state        %s%s%s\n", json_get_text(status, "state", "?"), phase ? ": " : "",
               phase ? phase : "");
-    if (part(status, "user_vm") && part(status, "domain_r"))
-        print_vms(status);
+    print_member(status, "note");
+    print_member(status, "remark");
+    if (!part(status, "user_vm") || !part(status, "domain_r"))
+        return;
+    print_vms(status);
     cli_print("console      %s, auth %s\n", console ? console : "no address yet",
               part_text(status, "console", "auth"));
     if (part(status, "screen"))
@@ -205,7 +248,7 @@ gboolean status_run(const HostConfig *host, int argc, char **argv, GError **erro
                    0, 1, error))
         return FALSE;
     if (names_only) {
-        g_auto(GStrv) names = rundir_list(host->run_dir, error);
+        g_auto(GStrv) names = list_names(host, error);
 
         for (char **name = names; name && *name; name++)
             cli_print("%s\n", *name);
@@ -214,7 +257,8 @@ gboolean status_run(const HostConfig *host, int argc, char **argv, GError **erro
     if (argc == 1)
         return print_all(host, json, error);
 
-    g_autoptr(JsonObject) status = client_call(host, argv[1], "status", NULL, error);
+    g_autoptr(JsonObject) status =
+        pair_name_check(argv[1], error) ? ask(host, argv[1], error) : NULL;
 
     if (!status)
         return FALSE;

@@ -22,7 +22,7 @@
 #include "base/await.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "cli/client.h"
+#include "pair/client.h"
 #include "pair/config.h"
 #include "pair/program.h"
 #include "pair/rundir.h"

@@ -2,19 +2,23 @@
 /*
  * Theory of operation
  *
- * A pair's state says what its dmore-pair was about when it ended, and it was noted before anything
- * of it was done:
+ * What was noted of a co-migration (note.h) decides first: doc/model.md, A new dmore-pair. The
+ * pair's state says what else its dmore-pair was about when it ended; it, too, was noted before
+ * anything of it was done:
  *
- *	starting	the start has failed, whoever asked for it has been told: it is ended,
- *unless the user VM runs already running		relay and screen go on. A user VM that
- *stands still was not stopped by us migrating	the commit was not sent: migrations are cancelled,
- *what was stopped resumes, the user VM first incoming	nothing has run here and the source has its
- *copy: it is ended undecided	nothing is touched until somebody knows more stopping	is ended
+ *   starting     the start has failed, and whoever asked for it has been told: the pair is ended,
+ *                unless the user VM runs already
+ *   running      relay and screen go on; a user VM that stands still was not stopped by us
+ *   migrating    without a note nothing was sent: migrations are cancelled, what was stopped
+ * resumes incoming     nothing has run here and the source has its copy: it is ended undecided
+ * without a note nobody can tell: nothing is touched until an operator decides stopping     it is
+ * ended
  */
 #include "comigrate/adopt.h"
 
 #include "base/await.h"
 #include "base/error.h"
+#include "pair/presence.h"
 
 #define MIGRATED_MS 1000 /* between the end of a migration and the state that says so */
 
@@ -60,31 +64,117 @@ static gboolean run_here(Pair *pair, gboolean was_migrating, GError **error)
     return bring_back(pair->domain_r, error);
 }
 
-gboolean adopt_run(Pair *pair, GError **error)
+/* One that a pair of the same uuid has left, which was coming here once, is none of a pair that
+ * runs. */
+static gboolean applies(const Note *note, const Pair *pair)
 {
-    VmState user_vm = vm_state(pair->user_vm);
+    return g_str_equal(note->uuid, pair->config->uuid) &&
+           (note->word != NOTE_INCOMING ||
+            (pair->state != PAIR_RUNNING && pair->state != PAIR_MIGRATING));
+}
+
+/* The note of the co-migration in whose midst the last dmore-pair ended, or by which the pair came:
+ * of several the one that says most.
+ */
+static Note *find_note(const Pair *pair, GError **error)
+{
+    static const NoteWord telling[] = {NOTE_COMMIT,    NOTE_OPEN,  NOTE_INCOMING,
+                                       NOTE_COMMITTED, NOTE_ABORT, NOTE_RETIRE};
+    g_autoptr(GPtrArray) notes = note_list(pair->host->state_dir, error);
+
+    for (gsize i = 0; notes && i < G_N_ELEMENTS(telling); i++)
+        for (guint j = 0; j < notes->len; j++) {
+            const Note *note = g_ptr_array_index(notes, j);
+            if (note->word == telling[i] && applies(note, pair))
+                return g_ptr_array_steal_index(notes, j);
+        }
+    return NULL;
+}
+
+/* What the state is to be taken for, after what the note says; the note is carried on.
+ * Return: FALSE when that cannot be noted.
+ */
+static gboolean decide(Pair *pair, Note *note, PairState *state, GError **error)
+{
+    const char *state_dir = pair->host->state_dir;
+    gboolean gone = vm_state(pair->user_vm) == VM_GONE;
+
+    switch (note->word) {
+    case NOTE_OPEN:
+        /* It cannot be known how far it had come, and needs not. */
+        *state = gone ? PAIR_UNDECIDED : PAIR_MIGRATING;
+        return note_write(note, state_dir, gone ? NOTE_COMMIT : NOTE_ABORT, TRUE, error);
+    case NOTE_COMMIT:
+        /* One that was ending here had heard that the other host runs it. */
+        if (*state != PAIR_STOPPING)
+            *state = PAIR_UNDECIDED;
+        break;
+    case NOTE_INCOMING:
+        *state = PAIR_INCOMING;
+        break;
+    case NOTE_COMMITTED:
+    case NOTE_ABORT:
+        if (*state == PAIR_UNDECIDED || *state == PAIR_INCOMING)
+            *state = PAIR_MIGRATING; /* decided, and perhaps not resumed yet */
+        break;
+    case NOTE_RETIRE:
+    case NOTE_NONE:
+    case NOTE_WORDS:
+        break;
+    }
+    return TRUE;
+}
+
+static void end_here(Pair *pair, Note *note)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_message("what is left of it is ended");
+    /* Of one that has ended by itself, 'dmore status' goes on telling that it was here. */
+    if (pair->state == PAIR_STOPPING)
+        presence_remove(pair->host->state_dir, pair->config->name, pair->config->uuid);
+    pair_end(pair);
+    if (note && note->word == NOTE_INCOMING &&
+        !note_remove(note, pair->host->state_dir, FALSE, &error))
+        g_warning("%s", error->message);
+}
+
+gboolean adopt_run(Pair *pair, Note **open, GError **error)
+{
+    g_autoptr(GError) unread = NULL;
+    g_autoptr(Note) note = find_note(pair, &unread);
     PairState state = pair->state;
 
-    if (user_vm == VM_GONE && vm_state(pair->domain_r) == VM_GONE) {
+    if (unread) {
+        g_propagate_error(error, g_steal_pointer(&unread));
+        return FALSE;
+    }
+    if (note && !decide(pair, note, &state, error))
+        return FALSE;
+    if (vm_state(pair->user_vm) == VM_GONE && vm_state(pair->domain_r) == VM_GONE) {
         g_message("both VMs have ended, too");
         state = PAIR_STOPPING;
     } else if (state == PAIR_STARTING) {
-        state = user_vm == VM_RUNNING ? PAIR_RUNNING : PAIR_STOPPING;
+        state = vm_state(pair->user_vm) == VM_RUNNING ? PAIR_RUNNING : PAIR_STOPPING;
     }
-    g_message("a new dmore-pair goes on; the last one ended when the pair was %s",
-              pair_state_name(pair->state));
+    g_message("a new dmore-pair goes on; the last one ended when the pair was %s, its note is '%s'",
+              pair_state_name(pair->state), note_word_name(note ? note->word : NOTE_NONE));
     switch (state) {
     case PAIR_RUNNING:
     case PAIR_MIGRATING:
-        return run_here(pair, state == PAIR_MIGRATING, error);
+        if (!run_here(pair, state == PAIR_MIGRATING, error))
+            return FALSE;
+        break;
     case PAIR_UNDECIDED:
-        return TRUE;
+        pair_set_state(pair, PAIR_UNDECIDED);
+        break;
     case PAIR_STARTING:
     case PAIR_INCOMING:
     case PAIR_STOPPING:
-        break;
+        end_here(pair, note);
+        return TRUE;
     }
-    g_message("what is left of it is ended");
-    pair_end(pair);
+    if (note && (note->word == NOTE_COMMIT || note->word == NOTE_COMMITTED))
+        *open = g_steal_pointer(&note);
     return TRUE;
 }

@@ -7,7 +7,9 @@
  * whatever fails, or when the link is lost, everything is simply removed; the source finds both VMs
  * as it left them. The one exception is the time between the answer "loaded" and the commit: when
  * the link is lost just then, the source may or may not have committed and only it knows. The pair
- * stays loaded and paused, and is undecided.
+ * stays loaded and paused, and is undecided until the source asks (settle.h), or an operator
+ * decides. That the user VM may have run here is noted before it is resumed, and not forgotten
+ * until the source has said that it has retired.
  */
 #include "comigrate/destination.h"
 
@@ -15,9 +17,11 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "comigrate/handover.h"
+#include "comigrate/hold.h"
 #include "comigrate/offer.h"
 #include "comigrate/phases.h"
 #include "pair/frames.h"
+#include "pair/presence.h"
 #include "pair/screen-copy.h"
 
 #define SOURCE_MS 60000  /* for what the source does at once */
@@ -29,6 +33,8 @@
 typedef struct {
     const Destination *destination;
     Link *link;
+    const LinkMessage *offer;
+    Note *note; /* once there is a pair */
     Pair *pair;
     gboolean appeared;
     struct screen_geometry picture; /* the size of the picture that came ahead, or 0x0 */
@@ -47,12 +53,22 @@ static gboolean answer(Run *run, const char *message, GError **error)
 
 static gboolean run_offer(Run *run, GError **error)
 {
-    g_autoptr(LinkMessage) offer = await_message(run, "offer", SOURCE_MS, error);
+    const HostConfig *host = run->destination->host;
+    JsonObject *offer = run->offer->object;
 
-    if (!offer)
+    if (!link_message_is(run->offer, "offer")) {
+        g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_PEER,
+                            "that is neither an offer nor a question; are both hosts of the same "
+                            "version?");
         return FALSE;
-    run->pair = offer_take(run->destination->host, offer->object, offer->bytes, error);
-    return run->pair && answer(run, "accepted", error);
+    }
+    run->pair = offer_take(host, offer, run->offer->bytes, error);
+    const PairConfig *config = run->pair ? run->pair->config : NULL;
+    /* Of two co-migrations that wait for an answer neither could tell what is here. */
+    if (!config || !note_check_settled(host->state_dir, config->name, config->uuid, error))
+        return FALSE;
+    run->note = note_new(offer_id(offer, NULL), config->name, config->uuid, NULL, 0);
+    return answer(run, "accepted", error);
 }
 
 static gboolean run_prepare(Run *run, GError **error)
@@ -61,11 +77,11 @@ static gboolean run_prepare(Run *run, GError **error)
     const HostConfig *host = run->destination->host;
     Pair *pair = run->pair;
 
-    if (!prepare || !pair_claim(pair, TRUE, error) ||
-        !pair_build(pair, run->destination->cancellable, error))
+    if (!prepare || !note_write(run->note, host->state_dir, NOTE_INCOMING, FALSE, error) ||
+        !pair_claim(pair, TRUE, error) || !pair_build(pair, run->destination->cancellable, error))
         return FALSE;
     run->appeared = TRUE;
-    run->destination->appeared(pair, run->destination->data);
+    run->destination->appeared(pair, run->note, run->destination->data);
 
     const char *address = host->migration_address ? host->migration_address : link_local(run->link);
     g_autofree char *user_vm =
@@ -116,7 +132,10 @@ static gboolean run_complete(Run *run, GError **error)
     if (!await_ms(0, cancellable, error))
         return FALSE;
     pair_set_state(pair, PAIR_UNDECIDED);
-    return answer(run, "loaded", error);
+    g_autoptr(GError) unsent = NULL;
+    if (!answer(run, "loaded", &unsent))
+        g_warning("the source does not know that the pair is loaded here: %s", unsent->message);
+    return TRUE;
 }
 
 /* Whether the region holds the picture that Domain R had when it stopped. */
@@ -180,12 +199,24 @@ static void announce(Vm *vm)
         g_warning("switches were not told where %s is now: %s", vm_name(vm), error->message);
 }
 
-/* The source has spoken, its link is lost, or a VM has ended here. */
+typedef struct {
+    Run *run;
+    gboolean lost_told;
+} Waiting;
+
+/* The source has spoken, there is a verdict, or a VM has ended here. A lost link decides nothing.
+ */
 static gboolean commit_decided(gpointer data)
 {
-    const Run *run = data;
+    Waiting *waiting = data;
+    const Run *run = waiting->run;
 
-    return link_has_message(run->link) || link_lost(run->link) ||
+    if (link_lost(run->link) && !waiting->lost_told) {
+        waiting->lost_told = TRUE;
+        g_warning("the link to %s is lost; the pair is loaded here and waits to be asked for",
+                  link_peer(run->link));
+    }
+    return *run->destination->verdict != VERDICT_NONE || link_has_message(run->link) ||
            vm_state(run->pair->user_vm) != VM_PAUSED || vm_state(run->pair->domain_r) != VM_PAUSED;
 }
 
@@ -201,32 +232,75 @@ static gboolean check_loaded(Vm *vm, GError **error)
     return FALSE;
 }
 
+/* Whether the source, or whoever speaks in its place, has said that the pair is to run here. */
+static gboolean check_committed(Run *run, GError **error)
+{
+    Verdict verdict = *run->destination->verdict;
+
+    if (verdict == VERDICT_RUN)
+        return TRUE;
+    if (verdict == VERDICT_NONE) {
+        g_autoptr(LinkMessage) commit = link_receive(run->link, "commit", 0, NULL, error);
+        return commit != NULL;
+    }
+    g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_CANCELLED,
+                        verdict == VERDICT_END ? "it is not to run here"
+                                               : "it is left to another process");
+    return FALSE;
+}
+
+/* A pair that was committed to and has surely not run: it may be ended. */
+static gboolean take_back_note(Run *run)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (note_write(run->note, run->destination->host->state_dir, NOTE_INCOMING, TRUE, &error))
+        return TRUE;
+    /* It would be said to run here, by the note. So it has to stay, run or not. */
+    g_critical("%s", error->message);
+    return FALSE;
+}
+
+static void note_presence(const Pair *pair)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!presence_write(pair->host->state_dir, pair->config->name, pair->config->uuid, &error))
+        g_warning("after a reboot nothing will tell that the pair was here: %s", error->message);
+}
+
 static gboolean run_commit(Run *run, GError **error)
 {
     Pair *pair = run->pair;
+    Waiting waiting = {.run = run};
 
     /* Only the source can end it now, so neither time nor a cancel does. But a pair that cannot run
      * here any more is refused, as long as nothing has run: then the source goes back. */
-    await(commit_decided, run, -1, NULL, "the commit", NULL);
+    await(commit_decided, &waiting, -1, NULL, "the commit", NULL);
     gint64 committed_us = g_get_monotonic_time();
-    if (!check_loaded(pair->user_vm, error) || !check_loaded(pair->domain_r, error))
+    if (!check_loaded(pair->user_vm, error) || !check_loaded(pair->domain_r, error) ||
+        !check_committed(run, error) ||
+        !note_write(run->note, run->destination->host->state_dir, NOTE_COMMITTED, TRUE, error))
         return FALSE;
-    g_autoptr(LinkMessage) commit = link_receive(run->link, "commit", -1, NULL, error);
-    if (!commit)
-        return FALSE;
+    hold_point(HOLD_COMMITTED);
 
     g_autoptr(JsonObject) running = json_object_new();
-    if (!resume(run, committed_us, running, error))
+    g_autoptr(GError) refused = NULL;
+    if (!resume(run, committed_us, running, &refused) && take_back_note(run)) {
+        g_propagate_error(error, g_steal_pointer(&refused));
         return FALSE;
+    }
     pair->migrations++;
     pair_set_state(pair, PAIR_RUNNING);
     announce(pair->domain_r);
     announce(pair->user_vm);
 
     json_object_set_int_member(running, "total_us", g_get_monotonic_time() - committed_us);
+    hold_point(HOLD_RESUMED);
     g_autoptr(GError) unsent = NULL;
     if (!link_send(run->link, "running", json_object_ref(running), NULL, NULL, &unsent))
         g_warning("the source does not know yet that the pair runs here: %s", unsent->message);
+    note_presence(pair);
     return TRUE;
 }
 
@@ -246,7 +320,9 @@ static void note_arrival(Pair *pair, JsonObject *report)
     pair_set_state(pair, pair->state);
 }
 
-/* The pair runs here whatever comes of this: the source only tells what is left to be told. */
+/* The pair runs here whatever comes of this: the source only tells what is left to be told. If it
+ * does not, it will ask.
+ */
 static gboolean run_retire(Run *run, GError **error)
 {
     g_autoptr(GError) untold = NULL;
@@ -257,8 +333,9 @@ static gboolean run_retire(Run *run, GError **error)
         retire = link_receive(run->link, "retire", FAREWELL_MS, NULL, &untold);
     if (retire)
         note_arrival(run->pair, retire->object);
-    else
-        g_message("the source did not say how the co-migration went: %s", untold->message);
+    if (!retire || !note_remove(run->note, run->destination->host->state_dir, FALSE, &untold) ||
+        !answer(run, "retired", &untold))
+        g_message("the source has yet to ask once more: %s", untold->message);
     return TRUE;
 }
 
@@ -272,45 +349,48 @@ static const struct {
     {PHASE_RETIRE, run_retire},
 };
 
-/* Whether only the source can know if the pair is to run here: it may have committed, and what it
- * would need to hear from here does not reach it.
- */
-static gboolean undecided(const Run *run)
-{
-    return run->pair && run->pair->state == PAIR_UNDECIDED && link_lost(run->link) &&
-           !link_peer_failed(run->link);
-}
-
 static void remove_pair(Run *run)
 {
+    g_autoptr(GError) error = NULL;
+
     if (!run->pair)
         return;
-    if (run->appeared)
-        run->destination->disappearing(run->pair, run->destination->data);
     pair_end(run->pair);
+    if (run->note && run->note->word == NOTE_INCOMING &&
+        !note_remove(run->note, run->destination->host->state_dir, FALSE, &error))
+        g_warning("%s", error->message);
+    if (run->appeared)
+        run->destination->disappeared(run->pair, run->destination->data);
+    g_clear_pointer(&run->note, note_free);
     g_clear_pointer(&run->pair, pair_free);
 }
 
-Pair *destination_run(const Destination *destination, Link *link, GError **error)
+static gboolean run_phases(Run *run, GError **error)
 {
-    Run run = {.destination = destination, .link = link};
-
     for (gsize i = 0; i < G_N_ELEMENTS(phases); i++) {
-        g_autoptr(GError) failure = NULL;
-        if (phases[i].run(&run, &failure)) {
-            g_message("phase %s is done", phase_name(phases[i].phase));
-            continue;
-        }
-        if (undecided(&run)) {
-            g_warning("the link to the source was lost at the commit: %s", failure->message);
-            break;
-        }
-        /* Removed first, so that the word is true when it is said. */
-        remove_pair(&run);
-        if (!link_lost(link))
-            link_send_error(link, failure);
-        g_propagate_error(error, g_steal_pointer(&failure));
-        return NULL;
+        if (!phases[i].run(run, error))
+            return FALSE;
+        g_message("phase %s is done", phase_name(phases[i].phase));
     }
-    return run.pair;
+    return TRUE;
+}
+
+Pair *destination_run(const Destination *destination, Link *link, const LinkMessage *offer,
+                      Note **note, GError **error)
+{
+    Run run = {.destination = destination, .link = link, .offer = offer};
+    g_autoptr(GError) failure = NULL;
+
+    gboolean done = run_phases(&run, &failure);
+    if (done ||
+        (run.pair && run.pair->state == PAIR_UNDECIDED && *destination->verdict == VERDICT_LEAVE)) {
+        *note = run.note;
+        return run.pair;
+    }
+    /* Removed first, so that the word is true when it is said. */
+    remove_pair(&run);
+    if (!link_lost(link))
+        link_send_error(link, failure);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return NULL;
 }

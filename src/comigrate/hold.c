@@ -5,7 +5,13 @@
 
 #define LOOK_MS 5
 
-static gboolean is_held(Phase phase)
+static const char *const points[HOLD_POINTS] = {
+    [HOLD_COMPLETE_SENT] = "complete-sent", [HOLD_COMMIT_SENT] = "commit-sent",
+    [HOLD_COMMITTED] = "committed",         [HOLD_RESUMED] = "resumed",
+    [HOLD_RETIRE_NOTED] = "retire-noted",
+};
+
+static gboolean is_held(const char *point)
 {
     const char *held = g_getenv("DMORE_TEST_HOLD");
     const char *release = g_getenv("DMORE_TEST_RELEASE");
@@ -13,16 +19,26 @@ static gboolean is_held(Phase phase)
 
     if (held && g_path_is_absolute(held))
         held = g_file_get_contents(held, &text, NULL, NULL) ? g_strchomp(text) : NULL;
-    return held && phase_from_name(held) == phase &&
+    return held && g_str_equal(held, point) &&
            !(release && g_file_test(release, G_FILE_TEST_EXISTS));
+}
+
+static gboolean hold_at(const char *point, GCancellable *cancellable, GError **error)
+{
+    if (is_held(point))
+        g_message("held at %s by DMORE_TEST_HOLD", point);
+    while (is_held(point))
+        if (!await_ms(LOOK_MS, cancellable, error))
+            return FALSE;
+    return TRUE;
 }
 
 gboolean hold_phase(Phase phase, GCancellable *cancellable, GError **error)
 {
-    if (is_held(phase))
-        g_message("held in phase %s by DMORE_TEST_HOLD", phase_name(phase));
-    while (is_held(phase))
-        if (!await_ms(LOOK_MS, cancellable, error))
-            return FALSE;
-    return TRUE;
+    return hold_at(phase_name(phase), cancellable, error);
+}
+
+void hold_point(HoldPoint point)
+{
+    hold_at(points[point], NULL, NULL);
 }

@@ -19,7 +19,8 @@
 #include <gio/gio.h>
 #include <json-glib/json-glib.h>
 
-#define LINK_MAX_TEXT (1u << 20)   /* bytes of JSON in a message */
+#define LINK_MAX_TEXT (1u << 20) /* bytes of JSON in a message */
+#define LINK_HANDSHAKE_MS 10000
 #define LINK_MAX_BYTES (16u << 20) /* bytes that come with it */
 
 typedef struct Link Link;
@@ -32,13 +33,17 @@ typedef struct {
 void link_message_free(LinkMessage *message);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LinkMessage, link_message_free)
 
+/* link_message_is() - whether it has this name */
+gboolean link_message_is(const LinkMessage *message, const char *name);
+
 /* link_connect() - connect to the dmored of another host
  * @key: path of the file with the pre-shared key (pair/psk.h)
+ * @timeout_ms: for the connection, whole seconds; the exchange of keys has LINK_HANDSHAKE_MS more
  *
  * Return: NULL with DMORE_ERROR_NOT_FOUND (nobody there) or DMORE_ERROR_PEER (another key).
  */
-Link *link_connect(const char *host, guint16 port, const char *key, GCancellable *cancellable,
-                   GError **error);
+Link *link_connect(const char *host, guint16 port, const char *key, int timeout_ms,
+                   GCancellable *cancellable, GError **error);
 
 /* link_accept() - be the server on a connection that has been accepted; takes over @fd */
 Link *link_accept(int fd, const char *key, GError **error);

@@ -5,8 +5,9 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "comigrate/note.h"
 
-JsonObject *offer_make(const Pair *pair)
+JsonObject *offer_make(const Pair *pair, const char *id)
 {
     JsonObject *offer = json_object_new();
     const PairPlatform *platform = &pair->platform;
@@ -14,6 +15,7 @@ JsonObject *offer_make(const Pair *pair)
 
     json_object_set_int_member(offer, "version", OFFER_VERSION);
     json_object_set_int_member(offer, "compatible", OFFER_COMPATIBLE);
+    json_object_set_string_member(offer, "id", id);
     json_object_set_string_member(offer, "config", config);
     json_object_set_string_member(offer, "accelerator", platform->accelerator);
     json_object_set_string_member(offer, "qemu_version", platform->qemu_version);
@@ -28,15 +30,36 @@ JsonObject *offer_make(const Pair *pair)
 static gboolean check_version(JsonObject *offer, GError **error)
 {
     gint64 compatible = json_get_integer(offer, "compatible", -1);
+    gint64 version = json_get_integer(offer, "version", -1);
 
+    if (version >= 0 && version < OFFER_COMPATIBLE) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_PEER,
+                    "the other host speaks only version %" G_GINT64_FORMAT " of the protocol, this "
+                    "one %d; upgrade D-MORE there",
+                    version, OFFER_VERSION);
+        return FALSE;
+    }
     if (compatible < 0 || compatible > OFFER_VERSION) {
         g_set_error(error, DMORE_ERROR, DMORE_ERROR_PEER,
                     "the other host speaks version %" G_GINT64_FORMAT " of the protocol, this one "
                     "only version %d; upgrade D-MORE on this host",
-                    json_get_integer(offer, "version", -1), OFFER_VERSION);
+                    version, OFFER_VERSION);
         return FALSE;
     }
     return TRUE;
+}
+
+const char *offer_id(JsonObject *offer, GError **error)
+{
+    const char *id = json_get_text(offer, "id", NULL);
+
+    if (!check_version(offer, error))
+        return NULL;
+    if (note_id_check(id))
+        return id;
+    g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_PEER,
+                        "the offered co-migration has no id, or a wrong one");
+    return NULL;
 }
 
 /* A machine type exists from one QEMU on for ever, so the host with the older QEMU is refused. */
@@ -83,7 +106,7 @@ static void replace(char **text, const char *with)
 
 Pair *offer_take(const HostConfig *host, JsonObject *offer, GBytes *settings, GError **error)
 {
-    if (!check_version(offer, error))
+    if (!offer_id(offer, error))
         return NULL;
 
     const char *text = json_get_text(offer, "config", "");

@@ -12,11 +12,21 @@
 #include <json-glib/json-glib.h>
 #include "pair/pair.h"
 
-#define OFFER_VERSION 1
-#define OFFER_COMPATIBLE 1
+/* Version 2 brought the id, by which the two hosts can settle what a lost link has left open. A
+ * host of version 1 cannot; it is refused, and refuses, rather than leave a pair undecided for
+ * ever. */
+#define OFFER_VERSION 2
+#define OFFER_COMPATIBLE 2
 
-/* offer_make() - (transfer full): the members of the message "offer" */
-JsonObject *offer_make(const Pair *pair);
+/* offer_make() - (transfer full): the members of the message "offer"
+ * @id: of the co-migration (note.h)
+ */
+JsonObject *offer_make(const Pair *pair, const char *id);
+
+/* offer_id() - Return: NULL with DMORE_ERROR_PEER when the offer's version is another or it has
+ * none
+ */
+const char *offer_id(JsonObject *offer, GError **error);
 
 /* offer_take() - the pair that an offer would make of this host
  * @settings: as they came with the offer

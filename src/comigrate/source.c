@@ -10,7 +10,9 @@
  * The commit is the point of no return, and it is a single message. Before it is sent the
  * destination never resumes anything, so undoing needs no word from there. Once it is sent, the
  * destination may have resumed both VMs, so this host never resumes them on its own: if no answer
- * comes the co-migration is undecided.
+ * comes the co-migration is undecided, and has to be settled (settle.h).
+ *
+ * How far it has come is noted on the disk (note.h) before the step that makes it so.
  */
 #include "comigrate/source.h"
 
@@ -21,14 +23,18 @@
 #include "comigrate/hold.h"
 #include "comigrate/link.h"
 #include "comigrate/offer.h"
+#include "comigrate/settle.h"
 #include "comigrate/valve.h"
 #include "pair/frames.h"
+#include "pair/presence.h"
 #include "pair/screen-copy.h"
 
+#define CONNECT_MS 10000
 #define PREPARE_MS 60000   /* for what the destination does while both VMs run */
 #define ANSWER_MS 5000     /* for what it does while they are stopped */
 #define SWITCHOVER_MS 5000 /* for what was left of their memory when they stopped */
 #define COMPLETE_MS 10000  /* for the state of their devices */
+#define RUNNING_MS 30000   /* for it to resume both; then it is asked over another connection */
 #define FAREWELL_MS 5000   /* for the destination to remove what it has */
 #define QUIESCE_MS 50      /* what the user VM has not read by then goes with the handover */
 #define LOOK_MS 10         /* between two looks at the migrations */
@@ -39,6 +45,8 @@ typedef struct {
     const ComigrationOrder *order;
     ComigrationReport *report;
     Link *link;
+    Note *note;             /* its word is "none" until the destination is prepared */
+    gboolean complete_sent; /* the destination may have loaded both VMs */
     Valve user_vm;
     Valve domain_r;
     Phase phase;
@@ -69,19 +77,40 @@ static void tell_progress(Source *source)
         source->order->progress(&progress, source->order->data);
 }
 
+/* What an earlier co-migration of this pair to the same host has left open is settled first. */
+static gboolean settle_earlier(Source *source, GError **error)
+{
+    const HostConfig *host = source->pair->host;
+    const ComigrationOrder *order = source->order;
+    g_autoptr(GPtrArray) notes = note_list(host->state_dir, error);
+
+    for (guint i = 0; notes && i < notes->len; i++) {
+        Note *note = g_ptr_array_index(notes, i);
+        if ((note->word == NOTE_ABORT || note->word == NOTE_RETIRE) &&
+            g_str_equal(note->uuid, source->pair->config->uuid) &&
+            g_str_equal(note->host, order->host) && note->port == order->port &&
+            !settle_note_once(host, note, order->cancellable, error)) {
+            g_prefix_error(error, "an earlier move of %s to %s is not settled yet: ", note->name,
+                           note->host);
+            return FALSE;
+        }
+    }
+    return notes != NULL;
+}
+
 static gboolean run_offer(Source *source, GError **error)
 {
     const ComigrationOrder *order = source->order;
 
     /* What could not be handed over is better known now than when both VMs stand still. */
-    if (!relay_check(source->pair->relay, error))
+    if (!relay_check(source->pair->relay, error) || !settle_earlier(source, error))
         return FALSE;
-    source->link =
-        link_connect(order->host, order->port, source->pair->host->key, order->cancellable, error);
+    source->link = link_connect(order->host, order->port, source->pair->host->key, CONNECT_MS,
+                                order->cancellable, error);
     if (!source->link)
         return FALSE;
-    if (!link_send(source->link, "offer", offer_make(source->pair), source->pair->settings,
-                   order->cancellable, error))
+    if (!link_send(source->link, "offer", offer_make(source->pair, source->note->id),
+                   source->pair->settings, order->cancellable, error))
         return FALSE;
     g_autoptr(LinkMessage) accepted =
         link_receive(source->link, "accepted", PREPARE_MS, order->cancellable, error);
@@ -106,7 +135,7 @@ static gboolean run_prepare(Source *source, GError **error)
                     link_peer(source->link));
         return FALSE;
     }
-    return TRUE;
+    return note_write(source->note, source->pair->host->state_dir, NOTE_OPEN, TRUE, error);
 }
 
 /* The destination says at once when it fails, and nothing else unasked; and without it there is
@@ -327,8 +356,10 @@ static gboolean run_complete(Source *source, GError **error)
         return FALSE;
     if (!vm_migration_continue(user_vm, error) || !vm_migration_continue(domain_r, error))
         return FALSE;
+    source->complete_sent = TRUE;
     if (!link_send(source->link, "complete", json_object_new(), NULL, NULL, error))
         return FALSE;
+    hold_point(HOLD_COMPLETE_SENT);
     g_autoptr(LinkMessage) loaded = receive_loaded(source, error);
     return loaded && await_completed(user_vm, error) && await_completed(domain_r, error);
 }
@@ -348,12 +379,15 @@ static void measure_pauses(Source *source, gint64 sent_us, JsonObject *running)
         arrived_us + json_get_integer(running, "domain_r_us", 0) - source->domain_r_stopped_us;
 }
 
+/* A destination that hangs is asked like one that is gone; that it merely takes long does not
+ * matter either, for what it answers then is the same.
+ */
 static LinkMessage *send_commit(Source *source, GError **error)
 {
     if (!link_send(source->link, "commit", json_object_new(), NULL, NULL, error))
         return NULL;
-    /* However long it takes: nothing else may be done meanwhile. A lost link ends the wait. */
-    return link_receive(source->link, "running", -1, NULL, error);
+    hold_point(HOLD_COMMIT_SENT);
+    return link_receive(source->link, "running", RUNNING_MS, NULL, error);
 }
 
 static gboolean run_commit(Source *source, GError **error)
@@ -362,29 +396,21 @@ static gboolean run_commit(Source *source, GError **error)
 
     gboolean ended = vm_state(pair->user_vm) == VM_GONE || vm_state(pair->domain_r) == VM_GONE;
     if (!await_ms(0, ended ? NULL : source->order->cancellable, error) ||
-        !check_link(source, error))
+        !check_link(source, error) ||
+        !note_write(source->note, pair->host->state_dir, NOTE_COMMIT, FALSE, error))
         return FALSE;
 
-    g_autoptr(GError) failure = NULL;
     gint64 sent_us = g_get_monotonic_time();
     pair_set_state(pair, PAIR_UNDECIDED);
-    g_autoptr(LinkMessage) running = send_commit(source, &failure);
+    g_autoptr(LinkMessage) running = send_commit(source, error);
     if (running) {
         pair_set_state(pair, PAIR_STOPPING);
         measure_pauses(source, sent_us, running->object);
         return TRUE;
     }
-    if (link_peer_failed(source->link)) {
-        /* It has said that it runs nothing and has removed the pair. */
+    /* Then it has said that it runs nothing, and has removed the pair. */
+    if (link_peer_failed(source->link))
         pair_set_state(pair, PAIR_MIGRATING);
-        g_propagate_error(error, g_steal_pointer(&failure));
-        return FALSE;
-    }
-    g_set_error(error, DMORE_ERROR, DMORE_ERROR_UNDECIDED,
-                "it is not known whether %s runs the pair now: %s; both VMs stay paused here. Ask "
-                "'dmore status' there: if the pair runs, 'dmore down' removes what is left here, "
-                "if not, 'dmore resolve --here' runs it",
-                source->order->host, failure->message);
     return FALSE;
 }
 
@@ -401,22 +427,39 @@ static gboolean forward_frames(Source *source, GError **error)
            send_frames(source, "user-vm-frames", source->user_vm_frames, error);
 }
 
+/* Tell the destination that nothing is left here, with what there is to be told of the way. */
+static gboolean tell_retired(Source *source, GError **error)
+{
+    const char *state_dir = source->pair->host->state_dir;
+
+    if (!note_write(source->note, state_dir, NOTE_RETIRE, TRUE, error))
+        return FALSE;
+    hold_point(HOLD_RETIRE_NOTED);
+    if (!link_send(source->link, "retire", report_to_json(source->report), NULL, NULL, error))
+        return FALSE;
+    g_autoptr(LinkMessage) retired =
+        link_receive(source->link, "retired", FAREWELL_MS, NULL, error);
+    return retired && note_remove(source->note, state_dir, FALSE, error);
+}
+
 static gboolean run_retire(Source *source, GError **error)
 {
     VmMigrationStatus status;
     g_autoptr(GError) untold = NULL;
+    g_autoptr(GError) lost_frames = NULL;
 
-    gboolean told = forward_frames(source, &untold);
+    if (!forward_frames(source, &lost_frames))
+        g_message("frames that have come to the old place are lost: %s", lost_frames->message);
     if (vm_migration_query(source->user_vm.vm, &status, NULL))
         source->report->user_vm_bytes = status.transferred;
     if (vm_migration_query(source->domain_r.vm, &status, NULL))
         source->report->domain_r_bytes = status.transferred;
     source->report->total_us = g_get_monotonic_time() - source->begun_us;
-    if (!told ||
-        !link_send(source->link, "retire", report_to_json(source->report), NULL, NULL, &untold))
-        g_message("%s was not told how the co-migration went: %s", source->order->host,
-                  untold->message);
+    presence_remove(source->pair->host->state_dir, source->note->name, source->note->uuid);
     pair_end(source->pair);
+    if (!tell_retired(source, &untold))
+        g_message("%s has yet to be told that nothing is left here: %s", source->order->host,
+                  untold->message);
     return TRUE;
 }
 
@@ -521,31 +564,100 @@ static void explain(const Source *source, GError **failure)
     }
 }
 
+/* Decide whether this host goes back, and note it before anything is done.
+ *
+ * Return: FALSE when there is nothing to go back to but the destination may have it all: it has to
+ * be asked, and the pair is undecided.
+ */
+static gboolean note_going_back(Source *source, GString *troubles)
+{
+    const char *state_dir = source->pair->host->state_dir;
+    gboolean gone = vm_state(source->user_vm.vm) == VM_GONE;
+    GError *error = NULL;
+
+    if (source->note->word == NOTE_NONE)
+        return TRUE;
+    if (gone && source->complete_sent && !link_peer_failed(source->link)) {
+        if (source->note->word != NOTE_COMMIT &&
+            !note_write(source->note, state_dir, NOTE_COMMIT, FALSE, &error)) {
+            g_critical("%s", error->message);
+            g_error_free(error);
+            source->note->word = NOTE_COMMIT;
+        }
+        pair_set_state(source->pair, PAIR_UNDECIDED);
+        return FALSE;
+    }
+    gboolean noted = source->complete_sent && !gone
+                         ? note_write(source->note, state_dir, NOTE_ABORT, TRUE, &error)
+                         : note_remove(source->note, state_dir, FALSE, &error);
+    if (!noted)
+        note_trouble(troubles, error);
+    return TRUE;
+}
+
+/* The destination learns at once that it is over; what it does not hear now it will be told later,
+ * as the note says.
+ */
+static void tell_gone_back(Source *source, const GError *reason)
+{
+    g_autoptr(GError) untold = NULL;
+
+    if (source->link && !link_lost(source->link)) {
+        link_send_error(source->link, reason);
+        /* When the operator hears of it, nothing is left on the other host. */
+        link_await_end(source->link, FAREWELL_MS);
+    }
+    g_clear_pointer(&source->link, link_free);
+    if (source->note->word == NOTE_ABORT &&
+        !settle_note_once(source->pair->host, source->note, NULL, &untold))
+        g_message("%s has yet to be told that the pair stays here: %s", source->order->host,
+                  untold->message);
+}
+
 /* Back to where it began: both VMs run here. The VMs come first; the destination cannot do any harm
  * without a commit, so it may learn of it later.
  */
-static void undo(Source *source, GError **failure)
+static void undo(Source *source, GString *troubles, GError **failure)
 {
-    g_autoptr(GString) troubles = g_string_new(NULL);
-
-    explain(source, failure);
     for (int phase = (int)source->phase; phase >= 0; phase--)
         if (phases[phase].undo)
             phases[phase].undo(source, troubles);
     pair_set_state(source->pair, PAIR_RUNNING);
     g_message("co-migration to %s ends in phase %s: %s%s", source->order->host,
               phase_name(source->phase), (*failure)->message, troubles->str);
-    if (source->link && !link_lost(source->link)) {
-        link_send_error(source->link, *failure);
-        /* When the operator hears of it, nothing is left on the other host. */
-        link_await_end(source->link, FAREWELL_MS);
-    }
+    tell_gone_back(source, *failure);
     if (troubles->len) {
         GError *extended = g_error_new(DMORE_ERROR, dmore_error_of(*failure), "%s%s",
                                        (*failure)->message, troubles->str);
         g_error_free(*failure);
         *failure = extended;
     }
+}
+
+/* Which host runs the pair only the destination can tell now. */
+static void leave_undecided(Source *source, GError **failure)
+{
+    GError *undecided =
+        g_error_new(DMORE_ERROR, DMORE_ERROR_UNDECIDED,
+                    "it is not known whether %s runs the pair now: %s. It is asked until it "
+                    "answers, and nothing runs here meanwhile; 'dmore status %s' tells more",
+                    source->order->host, (*failure)->message, source->pair->config->name);
+
+    g_error_free(*failure);
+    *failure = undecided;
+    g_clear_pointer(&source->link, link_free);
+}
+
+static void fail(Source *source, GError **failure)
+{
+    g_autoptr(GString) troubles = g_string_new(NULL);
+
+    if (source->pair->state == PAIR_MIGRATING)
+        explain(source, failure);
+    if (source->pair->state == PAIR_MIGRATING && note_going_back(source, troubles))
+        undo(source, troubles, failure);
+    else
+        leave_undecided(source, failure);
 }
 
 static gboolean run_phase(Source *source, GError **error)
@@ -565,7 +677,7 @@ static gboolean run_phase(Source *source, GError **error)
 }
 
 /* What may be undone is decided by the state alone: it is PAIR_MIGRATING until the commit is sent,
- * and again if the destination has refused it.
+ * and again if the destination has refused it. The last phase does not fail.
  */
 static gboolean run_phases(Source *source, GError **error)
 {
@@ -573,8 +685,7 @@ static gboolean run_phases(Source *source, GError **error)
         GError *failure = NULL;
         if (run_phase(source, &failure))
             continue;
-        if (source->pair->state == PAIR_MIGRATING)
-            undo(source, &failure);
+        fail(source, &failure);
         g_propagate_error(error, failure);
         return FALSE;
     }
@@ -582,8 +693,9 @@ static gboolean run_phases(Source *source, GError **error)
 }
 
 gboolean source_run(Pair *pair, const ComigrationOrder *order, ComigrationReport *report,
-                    GError **error)
+                    Note **undecided, GError **error)
 {
+    g_autofree char *id = note_id_make();
     Source source = {
         .pair = pair,
         .order = order,
@@ -602,6 +714,7 @@ gboolean source_run(Pair *pair, const ComigrationOrder *order, ComigrationReport
         return FALSE;
     }
     *report = (ComigrationReport){.host = g_strdup(order->host)};
+    source.note = note_new(id, pair->config->name, pair->config->uuid, order->host, order->port);
     source.changed = changed;
     pair_set_state(pair, PAIR_MIGRATING);
     gboolean done = run_phases(&source, error);
@@ -613,5 +726,7 @@ gboolean source_run(Pair *pair, const ComigrationOrder *order, ComigrationReport
     g_clear_pointer(&source.domain_r_frames, frame_watch_free);
     g_free(source.user_vm_address);
     g_free(source.domain_r_address);
+    *undecided = pair->state == PAIR_UNDECIDED ? g_steal_pointer(&source.note) : NULL;
+    g_clear_pointer(&source.note, note_free);
     return done;
 }

@@ -6,6 +6,7 @@
 #define DMORE_COMIGRATE_SOURCE_H
 
 #include <gio/gio.h>
+#include "comigrate/note.h"
 #include "comigrate/report.h"
 #include "pair/pair.h"
 
@@ -25,9 +26,12 @@ typedef struct {
  *
  * On success the VMs run on the other host and the pair has ended here. On failure both VMs run
  * here, as before, and the console never noticed; only DMORE_ERROR_UNDECIDED is different: then
- * both are paused here, the pair's state is PAIR_UNDECIDED, and the other host has to be asked.
+ * both stand still here, the pair's state is PAIR_UNDECIDED, and @undecided is the note, with the
+ * word "commit", that settle_pair() wants.
+ *
+ * What the other host could not be told is left in a note, for settle_note().
  */
 gboolean source_run(Pair *pair, const ComigrationOrder *order, ComigrationReport *report,
-                    GError **error);
+                    Note **undecided, GError **error);
 
 #endif

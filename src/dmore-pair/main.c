@@ -3,8 +3,10 @@
  * dmore-pair - runs one pair on this host
  *
  *	dmore-pair up FILE	start a pair; `dmore up` runs this
- *	dmore-pair incoming	receive a pair over a connection; dmored runs this
+ *	dmore-pair incoming	receive a pair over a connection, or answer what became of one that
+ *				came before; dmored runs this
  *	dmore-pair adopt NAME	go on for a dmore-pair that has died; dmored runs this
+ *	dmore-pair settle ID	settle what a lost link has left open; dmored runs this
  *
  * Whoever starts it learns over the pipe --ready-fd how that went: JSON lines as on the control
  * socket, the last of them a result or an error. doc/dmore-pair.8 is its manual.
@@ -30,7 +32,8 @@ int main(int argc, char **argv)
         {"version", 0, 0, G_OPTION_ARG_NONE, &show_version, "print the version", NULL},
         {0},
     };
-    g_autoptr(GOptionContext) context = g_option_context_new("up FILE | incoming | adopt NAME");
+    g_autoptr(GOptionContext) context =
+        g_option_context_new("up FILE | incoming | adopt NAME | settle ID");
     g_autoptr(GError) error = NULL;
 
     setlocale(LC_ALL, "");
@@ -49,7 +52,7 @@ int main(int argc, char **argv)
     }
 
     g_autoptr(HostConfig) host = host_config_load(config_path, &error);
-    g_autoptr(Service) service = service_new();
+    g_autoptr(Service) service = service_new(host);
     program.host = host;
     program.service = service;
     if (!host)
@@ -58,7 +61,8 @@ int main(int argc, char **argv)
     const Verb *verb = verb_find(argc > 1 ? argv[1] : "", argc - 2);
     if (verb)
         return verb->run(&program, argv[2]);
-    fputs("dmore-pair: say \"up FILE\", \"adopt NAME\", or \"incoming\" with --fd; see "
+    fputs("dmore-pair: say \"up FILE\", \"adopt NAME\", \"settle ID\", or \"incoming\" with --fd; "
+          "see "
           "dmore-pair(8)\n",
           stderr);
     return DMORE_ERROR_USAGE;

@@ -8,6 +8,8 @@
 #include "base/json.h"
 #include "comigrate/source.h"
 #include "dmore-pair/status.h"
+#include "dmore-pair/undecided.h"
+#include "pair/presence.h"
 #include "pair/screenshot.h"
 
 typedef void (*Procedure)(Service *service, Request *request);
@@ -18,6 +20,8 @@ struct Service {
     GCancellable *cancellable;
     guint signals[2];
     gboolean ending; /* a signal has asked for the end of the pair */
+    Arrival *arrival;
+    Undecided *undecided; /* NULL when nothing is to be settled */
 
     Procedure queued; /* waits for service_run(), or is being run by it */
     Request *queued_request;
@@ -36,6 +40,10 @@ static JsonObject *make_status(const Service *service)
 
     if (service->phase)
         json_object_set_string_member(status, "phase", service->phase);
+    if (service->undecided)
+        undecided_to_status(service->undecided, status);
+    else if (arrival_is_waiting(service->arrival))
+        arrival_to_status(service->arrival, status);
     return status;
 }
 
@@ -93,10 +101,13 @@ static void run_migrate(Service *service, Request *request)
     };
     ComigrationReport report = {0};
     g_autoptr(GError) error = NULL;
+    Note *undecided = NULL;
 
     g_message("co-migration to %s begins", service->host);
-    gboolean done = source_run(service->pair, &order, &report, &error);
+    gboolean done = source_run(service->pair, &order, &report, &undecided, &error);
     service->phase = NULL;
+    if (undecided)
+        service_set_undecided(service, undecided);
     if (done) {
         g_message("co-migration to %s is done: %.1f s, Domain R paused for %.1f ms, the user VM "
                   "for %.1f ms",
@@ -113,6 +124,9 @@ static void run_migrate(Service *service, Request *request)
 
 static void run_down(Service *service, Request *request)
 {
+    const Pair *pair = service->pair;
+
+    presence_remove(pair->host->state_dir, pair->config->name, pair->config->uuid);
     pair_end(service->pair);
     if (request)
         request_result(request, json_object_new());
@@ -123,10 +137,21 @@ static void run_resolve(Service *service, Request *request)
     g_autoptr(GError) error = NULL;
 
     g_message("an operator has decided that the pair runs here");
-    if (pair_run_here(service->pair, &error))
+    gboolean done = service->undecided ? undecided_run_here(service->undecided, &error)
+                                       : pair_run_here(service->pair, &error);
+    if (done) {
+        g_clear_pointer(&service->undecided, undecided_free);
         request_result(request, json_object_new());
-    else
+    } else {
         request_error(request, error);
+    }
+}
+
+/* Until it is settled, or something else is to be done first. */
+static void run_settlement(Service *service)
+{
+    if (undecided_settle(service->undecided))
+        g_clear_pointer(&service->undecided, undecided_free);
 }
 
 static void queue(Service *service, Procedure procedure, Request *request)
@@ -135,6 +160,8 @@ static void queue(Service *service, Procedure procedure, Request *request)
     service->queued_request = request;
     /* So that what runs now cannot be cancelled by what has been cancelled before. */
     g_cancellable_reset(service->cancellable);
+    if (service->undecided)
+        undecided_interrupt(service->undecided);
 }
 
 /* Commands */
@@ -234,6 +261,10 @@ static void do_down(Service *service, Request *request, JsonObject *arguments)
 {
     gboolean starting = service->pair->state == PAIR_STARTING;
 
+    if (arrival_is_waiting(service->arrival)) {
+        arrival_decide(service->arrival, request, VERDICT_END);
+        return;
+    }
     queue(service, run_down, request);
     if (starting)
         g_cancellable_cancel(service->cancellable);
@@ -241,7 +272,17 @@ static void do_down(Service *service, Request *request, JsonObject *arguments)
 
 static void do_resolve(Service *service, Request *request, JsonObject *arguments)
 {
-    queue(service, run_resolve, request);
+    if (arrival_is_waiting(service->arrival))
+        arrival_decide(service->arrival, request, VERDICT_RUN);
+    else
+        queue(service, run_resolve, request);
+}
+
+/* The other host asks, by way of dmored. */
+static void do_settle(Service *service, Request *request, JsonObject *arguments)
+{
+    arrival_ask(service->arrival, request, json_get_text(arguments, "id", NULL),
+                json_get_text(arguments, "word", NULL));
 }
 
 typedef void (*Command)(Service *service, Request *request, JsonObject *arguments);
@@ -251,13 +292,10 @@ static const struct {
     Command run;
     gboolean procedure; /* refused while one runs, and by the states of may_begin() */
 } commands[] = {
-    {"status", do_status, FALSE},
-    {"console", do_console, FALSE},
-    {"screenshot", do_screenshot, FALSE},
-    {"cancel", do_cancel, FALSE},
-    {"resolve", do_resolve, TRUE},
-    {"migrate", do_migrate, TRUE},
-    {"down", do_down, TRUE},
+    {"status", do_status, FALSE},         {"console", do_console, FALSE},
+    {"screenshot", do_screenshot, FALSE}, {"cancel", do_cancel, FALSE},
+    {"settle", do_settle, FALSE},         {"resolve", do_resolve, TRUE},
+    {"migrate", do_migrate, TRUE},        {"down", do_down, TRUE},
 };
 
 /* One procedure at a time, and none on a pair that is on its way, but one that is starting can be
@@ -301,6 +339,10 @@ static gboolean on_signal(gpointer data)
     g_message("asked by a signal to end");
     service->ending = TRUE;
     g_cancellable_cancel(service->cancellable);
+    if (arrival_is_waiting(service->arrival))
+        arrival_decide(service->arrival, NULL, VERDICT_LEAVE);
+    if (service->undecided)
+        undecided_interrupt(service->undecided);
     return G_SOURCE_CONTINUE;
 }
 
@@ -316,12 +358,13 @@ static void on_pair_changed(gpointer data)
         g_cancellable_cancel(service->cancellable);
 }
 
-Service *service_new(void)
+Service *service_new(const HostConfig *host)
 {
     Service *service = g_new0(Service, 1);
 
     service->cancellable = g_cancellable_new();
     service->cancels = g_ptr_array_new();
+    service->arrival = arrival_new(host, service->cancellable);
     service->signals[0] = g_unix_signal_add(SIGTERM, on_signal, service);
     service->signals[1] = g_unix_signal_add(SIGINT, on_signal, service);
     return service;
@@ -330,6 +373,16 @@ Service *service_new(void)
 GCancellable *service_cancellable(Service *service)
 {
     return service->cancellable;
+}
+
+Arrival *service_arrival(Service *service)
+{
+    return service->arrival;
+}
+
+void service_set_undecided(Service *service, Note *note)
+{
+    service->undecided = undecided_new(service->pair, note);
 }
 
 gboolean service_show(Service *service, Pair *pair, GError **error)
@@ -358,15 +411,31 @@ static gboolean has_work(gpointer data)
     return service->queued || service->ending;
 }
 
+/* It was asked for while the pair was found to be another host's. */
+static void refuse_queued(Service *service)
+{
+    if (service->queued_request)
+        refuse(service->queued_request, DMORE_ERROR_NOT_FOUND,
+               "%s runs on the other host, which has answered just now",
+               service->pair->config->name);
+}
+
 void service_run(Service *service)
 {
     while (!service->pair->ended) {
-        await(has_work, service, -1, NULL, "a request", NULL);
+        if (service->undecided && !has_work(service))
+            run_settlement(service);
+        else
+            await(has_work, service, -1, NULL, "a request", NULL);
+        if (service->pair->ended) {
+            refuse_queued(service);
+            return;
+        }
         if (service->queued)
             service->queued(service, service->queued_request);
-        else if (service->pair->state == PAIR_UNDECIDED)
+        else if (service->ending && service->pair->state == PAIR_UNDECIDED)
             return; /* never end VMs that may be the only ones */
-        else
+        else if (service->ending)
             run_down(service, NULL);
         service->queued = NULL;
         service->queued_request = NULL;
@@ -387,6 +456,8 @@ void service_free(Service *service)
     service_hide(service);
     for (gsize i = 0; i < G_N_ELEMENTS(service->signals); i++)
         g_source_remove(service->signals[i]);
+    g_clear_pointer(&service->undecided, undecided_free);
+    arrival_free(service->arrival);
     g_object_unref(service->cancellable);
     g_ptr_array_unref(service->cancels);
     g_free(service->host);

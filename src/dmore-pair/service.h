@@ -13,17 +13,28 @@
 #define DMORE_PAIR_PROCESS_SERVICE_H
 
 #include <json-glib/json-glib.h>
+#include "dmore-pair/arrival.h"
 #include "dmore-pair/control.h"
 #include "pair/pair.h"
 
 typedef struct Service Service;
 
-/* service_new() - SIGTERM and SIGINT are requests to end the pair from here on */
-Service *service_new(void);
+/* service_new() - SIGTERM and SIGINT are requests to end the pair from here on
+ * @host: outlives the result
+ */
+Service *service_new(const HostConfig *host);
 
 /* service_cancellable() - cancelled when what runs now is to end: by `dmore cancel`, a signal, or
  * because a VM of the pair has ended */
 GCancellable *service_cancellable(Service *service);
+
+/* service_arrival() - how the pair comes here; it is the service's */
+Arrival *service_arrival(Service *service);
+
+/* service_set_undecided() - the pair's co-migration to another host is to be settled
+ * @note: (transfer full): its word is "commit"
+ */
+void service_set_undecided(Service *service, Note *note);
 
 /* service_show() - answer for @pair on its control socket; the pair stays the caller's */
 gboolean service_show(Service *service, Pair *pair, GError **error);
@@ -32,7 +43,8 @@ gboolean service_show(Service *service, Pair *pair, GError **error);
 void service_hide(Service *service);
 
 /* service_run() - run the pair that is shown until it has left this host, or until a signal ends
- * this program while nobody knows where the pair runs: then the VMs, paused, are left alone
+ * this program while nobody knows where the pair runs: then the VMs, paused, are left alone. An
+ * undecided pair is settled meanwhile.
  */
 void service_run(Service *service);
 

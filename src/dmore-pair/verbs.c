@@ -9,10 +9,16 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "comigrate/adopt.h"
+#include "comigrate/answer.h"
 #include "comigrate/destination.h"
 #include "comigrate/link.h"
+#include "comigrate/note.h"
+#include "comigrate/settle.h"
 #include "dmore-pair/status.h"
 #include "pair/address.h"
+#include "pair/presence.h"
+
+#define FIRST_MESSAGE_MS 60000
 
 /* The last word to whoever started this process; further ones are not said. */
 static void tell_ready(Program *program, const char *name, JsonObject *object)
@@ -62,6 +68,8 @@ static int run_up(Program *program, const char *path)
 
     g_autoptr(Pair) pair = pair_new(program->host, config, NULL, &error);
     if (!pair || !pair_check_host(pair, &error) ||
+        !note_check_settled(program->host->state_dir, pair->config->name, pair->config->uuid,
+                            &error) ||
         !address_check_free(pair->config->domain_r.address, pair->config->domain_r.bridge, &error))
         return verb_failed(program, error);
     if (!start_pair(program, pair, &error)) {
@@ -69,6 +77,8 @@ static int run_up(Program *program, const char *path)
         return verb_failed(program, error);
     }
 
+    if (!presence_write(program->host->state_dir, pair->config->name, pair->config->uuid, &error))
+        g_warning("after a reboot nothing will tell that the pair was here: %s", error->message);
     g_message("the pair runs; accelerator %s, QEMU %s", pair->platform.accelerator,
               pair->platform.qemu_version);
     tell_ready(program, "result", status_make(pair));
@@ -93,23 +103,57 @@ static void log_to_pair(const Pair *pair)
     log_setup(pair->config->name);
 }
 
-static void on_appeared(Pair *pair, gpointer data)
+static void on_appeared(Pair *pair, Note *note, gpointer data)
 {
     Program *program = data;
     g_autoptr(GError) error = NULL;
 
     log_to_pair(pair);
+    arrival_begin(service_arrival(program->service), pair, note, program->peer);
     if (!service_show(program->service, pair, &error))
         g_warning("the pair cannot be asked for: %s", error->message);
 }
 
-static void on_disappearing(Pair *pair, gpointer data)
+static void on_disappeared(Pair *pair, gpointer data)
 {
     Program *program = data;
 
+    arrival_end(service_arrival(program->service), NULL);
     service_hide(program->service);
 }
 
+/* Takes over @connection. */
+static int receive_pair(Program *program, Link *connection, const LinkMessage *offer)
+{
+    g_autoptr(Link) link = connection;
+    g_autoptr(GError) error = NULL;
+    Destination destination = {
+        .host = program->host,
+        .cancellable = service_cancellable(program->service),
+        .verdict = arrival_verdict(service_arrival(program->service)),
+        .appeared = on_appeared,
+        .disappeared = on_disappeared,
+        .data = program,
+    };
+    Note *note = NULL;
+
+    g_message("a pair comes from %s", link_peer(link));
+    program->peer = link_peer(link);
+    g_autoptr(Pair) pair = destination_run(&destination, link, offer, &note, &error);
+    if (!pair) {
+        g_message("the pair does not come: %s", error->message);
+        return 1;
+    }
+    arrival_end(service_arrival(program->service), note);
+    g_clear_pointer(&link, link_free);
+    service_run(program->service);
+    service_hide(program->service);
+    return 0;
+}
+
+/* The first message tells what the other host wants: to send a pair, or to settle what became of
+ * one that it has sent before.
+ */
 static int run_incoming(Program *program, const char *unused)
 {
     g_autoptr(GError) error = NULL;
@@ -121,39 +165,62 @@ static int run_incoming(Program *program, const char *unused)
     g_autoptr(Link) link = link_accept(program->fd, program->host->key, &error);
     if (!link)
         return verb_failed(program, error);
-    g_message("a pair comes from %s", link_peer(link));
     tell_ready(program, "result", json_object_new());
 
-    Destination destination = {
-        .host = program->host,
-        .cancellable = service_cancellable(program->service),
-        .appeared = on_appeared,
-        .disappearing = on_disappearing,
-        .data = program,
-    };
-    g_autoptr(Pair) pair = destination_run(&destination, link, &error);
-    if (!pair) {
-        g_message("the pair does not come: %s", error->message);
+    g_autoptr(LinkMessage) first =
+        link_receive(link, NULL, FIRST_MESSAGE_MS, service_cancellable(program->service), &error);
+    if (!first) {
+        g_message("the connection from %s ends: %s", link_peer(link), error->message);
         return 1;
     }
-    g_clear_pointer(&link, link_free);
-    service_run(program->service);
-    service_hide(program->service);
+    if (!link_message_is(first, "settle"))
+        return receive_pair(program, g_steal_pointer(&link), first);
+    answer_questions(program->host, link, first);
     return 0;
+}
+
+/* Settle a co-migration for which no pair is needed. */
+static int run_settle(Program *program, const char *id)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Note) note = note_load(program->host->state_dir, id, &error);
+    g_auto(Settlement) settlement = {0};
+
+    if (!note)
+        return verb_failed(program, error);
+    log_setup(note->name);
+    if (note->word == NOTE_OPEN &&
+        !note_write(note, program->host->state_dir, NOTE_COMMIT, FALSE, &error))
+        return verb_failed(program, error);
+    return settle_note(program->host, note, &settlement, service_cancellable(program->service),
+                       &error)
+               ? 0
+               : verb_failed(program, error);
+}
+
+/* What is left open of the co-migration in whose midst the last dmore-pair ended. */
+static void take_note(Program *program, Note *note)
+{
+    if (note && note->word == NOTE_COMMIT)
+        service_set_undecided(program->service, note);
+    else if (note)
+        arrival_end(service_arrival(program->service), note);
 }
 
 static int run_adopt(Program *program, const char *name)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(Pair) pair = pair_adopt(program->host, name, &error);
+    Note *note = NULL;
 
     if (!pair)
         return verb_failed(program, error);
     log_to_pair(pair);
-    if (!service_show(program->service, pair, &error) || !adopt_run(pair, &error)) {
+    if (!service_show(program->service, pair, &error) || !adopt_run(pair, &note, &error)) {
         service_hide(program->service);
         return verb_failed(program, error);
     }
+    take_note(program, note);
     tell_ready(program, "result", pair->ended ? json_object_new() : status_make(pair));
     service_run(program->service);
     service_hide(program->service);
@@ -164,6 +231,7 @@ static const Verb verbs[] = {
     {"up", 1, run_up},
     {"incoming", 0, run_incoming},
     {"adopt", 1, run_adopt},
+    {"settle", 1, run_settle},
 };
 
 const Verb *verb_find(const char *name, int arguments)

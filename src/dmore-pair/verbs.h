@@ -11,8 +11,9 @@
 typedef struct {
     const HostConfig *host;
     Service *service;
-    int ready_fd; /* to whoever started this process, or -1 */
-    int fd;       /* the connection that a pair comes over, or -1 */
+    int ready_fd;     /* to whoever started this process, or -1 */
+    int fd;           /* the connection that a pair comes over, or -1 */
+    const char *peer; /* the host that a pair comes from */
 } Program;
 
 typedef struct {

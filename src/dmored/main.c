@@ -3,8 +3,8 @@
  * dmored - lets pairs come from other hosts
  *
  * It listens on the address that the host's configuration names, and starts a dmore-pair for each
- * connection (incoming.h). It stays in the foreground and logs to standard error. doc/dmored.8 is
- * its manual.
+ * connection (incoming.h). It settles what co-migrations have left open (settling.h). It stays in
+ * the foreground and logs to standard error. doc/dmored.8 is its manual.
  */
 #include <glib-unix.h>
 #include <locale.h>
@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "dmored/incoming.h"
+#include "dmored/settling.h"
 #include "pair/program.h"
 #include "pair/psk.h"
 
@@ -45,7 +46,9 @@ static gboolean serve(const char *config_path, GError **error)
     g_autofree char *program = key ? program_pair(error) : NULL;
     g_autoptr(Incoming) incoming = program ? incoming_new(host, program, error) : NULL;
 
-    if (!incoming)
+    g_autoptr(Settling) settling = incoming ? settling_new(host, program, error) : NULL;
+
+    if (!settling)
         return FALSE;
 
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);

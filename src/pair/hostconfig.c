@@ -15,6 +15,7 @@
 #define DEFAULT_KEY DMORE_SYSCONFDIR "/dmore/key/keys.psk"
 #define DEFAULT_IMAGE DMORE_DATADIR "/dmore/image"
 #define DEFAULT_RUN_DIR "/run/dmore"
+#define DEFAULT_STATE_DIR "/var/lib/dmore"
 
 #define MIN_BANDWIDTH (1u << 20) /* with less, no guest's memory ever gets across */
 #define MAX_BANDWIDTH ((guint64)1 << 50)
@@ -97,6 +98,13 @@ static gboolean set_run_dir(const IniContext *context, const char *value, GError
     return value_path(value, context->directory, &config->run_dir, error);
 }
 
+static gboolean set_state_dir(const IniContext *context, const char *value, GError **error)
+{
+    HostConfig *config = context->target;
+
+    return value_path(value, context->directory, &config->state_dir, error);
+}
+
 static gboolean set_qemu(const IniContext *context, const char *value, GError **error)
 {
     HostConfig *config = context->target;
@@ -114,6 +122,7 @@ static const IniKey keys[] = {
     {"host", "key", set_key, FALSE},
     {"host", "image", set_image, FALSE},
     {"host", "run-dir", set_run_dir, FALSE},
+    {"host", "state-dir", set_state_dir, FALSE},
     {"host", "qemu", set_qemu, FALSE},
 };
 
@@ -150,6 +159,8 @@ HostConfig *host_config_load(const char *path, GError **error)
         config->image = g_strdup(DEFAULT_IMAGE);
     if (!config->run_dir)
         config->run_dir = g_strdup(DEFAULT_RUN_DIR);
+    if (!config->state_dir)
+        config->state_dir = g_strdup(DEFAULT_STATE_DIR);
     config->key_dir = g_path_get_dirname(config->key);
     return g_steal_pointer(&config);
 }
@@ -163,6 +174,7 @@ void host_config_free(HostConfig *config)
     g_free(config->key_dir);
     g_free(config->image);
     g_free(config->run_dir);
+    g_free(config->state_dir);
     g_free(config->qemu);
     g_free(config);
 }

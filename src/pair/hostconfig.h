@@ -22,7 +22,9 @@ typedef struct {
     char *key_dir;           /* the directory it lies in, for the hypervisor */
     char *image;             /* directory with vmlinuz, initrd, image.json of Domain R */
     char *run_dir;
-    char *qemu; /* (nullable): name or path of the binary */
+    char
+        *state_dir; /* what has to survive a reboot: notes of co-migrations, which pairs are here */
+    char *qemu;     /* (nullable): name or path of the binary */
 } HostConfig;
 
 /* host_config_load() - read a host's configuration

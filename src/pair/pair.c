@@ -273,6 +273,14 @@ gboolean pair_run_here(Pair *pair, GError **error)
     return vm_resume(pair->domain_r, error);
 }
 
+gboolean pair_show_end(Pair *pair, GError **error)
+{
+    pair_set_state(pair, PAIR_RUNNING);
+    relay_thaw(pair->relay);
+    kick_send(pair->kick);
+    return vm_resume(pair->domain_r, error);
+}
+
 static void close_fd(int *fd)
 {
     if (*fd >= 0)

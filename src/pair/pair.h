@@ -146,6 +146,11 @@ char *pair_domain_r_message(const Pair *pair);
  */
 gboolean pair_run_here(Pair *pair, GError **error);
 
+/* pair_show_end() - let Domain R of a pair go on whose user VM has ended, so that it shows that
+ * Return: FALSE when it does not; the pair is PAIR_RUNNING all the same.
+ */
+gboolean pair_show_end(Pair *pair, GError **error);
+
 /* pair_memory() - bytes of memory that the two VMs may take */
 guint64 pair_memory(const Pair *pair);
 

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 
 from . import processes
 
@@ -30,6 +31,7 @@ RUN = pathlib.Path("/run")  # short: paths of sockets may have 107 characters
 PREFIX = "dmorelab"
 NETWORK = "10.77.0"
 CLIENT_ADDRESS = f"{NETWORK}.1"
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 KEPT = "kept"  # this file in a laboratory's directory: its process has left it up on purpose
 
 
@@ -76,14 +78,17 @@ class Host:
         self.namespace = f"{lab.name}-{name}"
         self.directory = lab.directory / name
         self.directory.mkdir()
+        self._boot_id = self.directory / "boot_id"  # once it has been booted anew
         self.config = self.directory / "dmore.conf"
         self.run_dir = self.directory / "run"
+        self.state_dir = self.directory / "state"
         self.key = self.directory / "key" / "keys.psk"
         self.settings = {
             "listen": address,
             "key": self.key,
             "image": lab.tools.image,
             "run-dir": self.run_dir,
+            "state-dir": self.state_dir,
         }
         if bandwidth:
             self.settings["bandwidth"] = bandwidth
@@ -97,7 +102,11 @@ class Host:
         self.config.write_text(f"[host]\n{lines}")
 
     def command(self, words):
-        return ["ip", "netns", "exec", self.namespace, *map(str, words)]
+        words = ["ip", "netns", "exec", self.namespace, *map(str, words)]
+        if self._boot_id.exists():
+            # `ip netns exec` gives each program a mount namespace of its own.
+            words[4:4] = ["sh", "-c", f'mount --bind "$0" {BOOT_ID} && exec "$@"', str(self._boot_id)]
+        return words
 
     def run(self, *words, **options):
         return run(*self.command(words), **options)
@@ -156,7 +165,21 @@ class Host:
         """Back, as after a boot; dmored is not started yet."""
         run("ip", "netns", "add", self.namespace)
         run("ip", "-n", self.namespace, "link", "set", "lo", "up")
+        self._boot_id.write_text(f"{uuid.uuid4()}\n")
         self.lab.make_host_network(self.namespace, self.address)
+
+    def unplug(self):
+        """The switch forwards nothing to and from this host; nobody is told."""
+        run("ip", "-n", f"{self.lab.name}-s", "link", "set", f"port-{self.name}", "down")
+
+    def plug(self):
+        run("ip", "-n", f"{self.lab.name}-s", "link", "set", f"port-{self.name}", "up")
+
+    def notes(self):
+        """What is noted of co-migrations: the words, sorted."""
+        words = [re.search("^word=(.*)$", path.read_text(), re.MULTILINE).group(1)
+                 for path in (self.state_dir / "comigrations").glob("*") if path.suffix != ".new"]
+        return sorted(words)
 
     def log(self):
         path = self.directory / "dmored.log"
@@ -168,6 +191,13 @@ class Host:
             if f"guest={name},debug-threads=on" in processes.arguments(pid):
                 return pid
         raise LookupError(f"no VM {name} on host {self.name}")
+
+    def is_hypervisor(self, name):
+        """Whether a VM has a process here."""
+        try:
+            return bool(self.hypervisor(name))
+        except LookupError:
+            return False
 
     def pair_processes(self):
         """What runs on the host for pairs: dmore-pairs and hypervisors."""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The commit is the point of no return: before it the source can always go back, after it only a word
-from the other host, or the operator's, decides."""
+"""The commit is the point of no return: before it the source can always go back. What happens when it is
+not answered is in test_settlement.py."""
 
 import os
 import signal
@@ -65,26 +65,6 @@ def test_destination_that_has_lost_the_user_vm_refuses(held, console):
     halted.release()
     halted.check_back()
     assert halted.domain_r not in halted.destination.pids()
-
-
-def test_undecided_until_the_operator_decides(held, console):
-    """The other host takes the commit and is never heard of again."""
-    halted = Halted(held, console)
-    os.kill(halted.dmore_pair, signal.SIGSTOP)
-    halted.release()
-    held.await_state("undecided")
-    halted.kill_all()
-    with pytest.raises(CommandFailed) as failure:
-        halted.migration.wait()
-    assert failure.value.status == UNDECIDED
-    status = held.pair.status()
-    assert status["state"] == "undecided"
-    assert status["user_vm"]["state"] != "running" and status["domain_r"]["state"] != "running"
-
-    held.pair.dmore("resolve", held.pair.name, "--here")
-    assert held.pair.status()["state"] == "running"
-    console.check_typed(halted.typist.stop())
-    held.check_screen(console.client)
 
 
 def test_moves_after_all_that(held, console):

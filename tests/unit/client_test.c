@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "cli/client.h"
+#include "pair/client.h"
 #include "cli/cli.h"
 #include "cli/table.h"
 #include "pair/rundir.h"

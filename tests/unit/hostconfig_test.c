@@ -57,6 +57,7 @@ static void test_defaults(void **state)
     assert_null(config->qemu);
     assert_int_equal(config->listen_port, HOST_DEFAULT_PORT);
     assert_string_equal(config->run_dir, "/run/dmore");
+    assert_string_equal(config->state_dir, "/var/lib/dmore");
     assert_true(config->bandwidth >= 1000000000);
     assert_true(g_str_has_suffix(config->key, "/keys.psk"));
     assert_true(g_str_has_prefix(config->key, config->key_dir));

@@ -2,7 +2,7 @@
 /*
  * client.c - one request to a dmore-pair and its answer
  */
-#include "cli/client.h"
+#include "pair/client.h"
 
 #include "base/await.h"
 #include "base/error.h"

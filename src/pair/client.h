@@ -6,8 +6,8 @@
  * {"error": {"code": ..., "message": ...}}. dmore-pair speaks so on its control socket, and to
  * whoever starts it.
  */
-#ifndef DMORE_CLI_CLIENT_H
-#define DMORE_CLI_CLIENT_H
+#ifndef DMORE_PAIR_CLIENT_H
+#define DMORE_PAIR_CLIENT_H
 
 #include <json-glib/json-glib.h>
 

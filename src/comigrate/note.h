@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * note.h - what a host notes about a co-migration: STATE/comigrations/ID
+ *
+ * Theory of operation
+ *
+ * Whatever is lost of a co-migration - a process, a host, the link - the two hosts can still find
+ * out who runs the pair, because two facts are never lost: on the source, whether commit may have
+ * been sent; on the destination, whether the user VM may have run there. doc/model.md has the rules
+ * and tells when each word is written; the program writes it at exactly these points.
+ */
+#ifndef DMORE_COMIGRATE_NOTE_H
+#define DMORE_COMIGRATE_NOTE_H
+
+#include <glib.h>
+
+#define NOTE_ID_DIGITS 32 /* 128 bits, hexadecimal */
+
+typedef enum {
+    NOTE_NONE, /* there is none (any more) */
+    /* of a source */
+    NOTE_OPEN,   /* commit was not sent; the other host may come to have a copy */
+    NOTE_COMMIT, /* commit may have been sent: this host resumes nothing on its own */
+    NOTE_ABORT,  /* the pair is here; the other host has to be told */
+    NOTE_RETIRE, /* nothing of the pair is here; the other host has to be told */
+    /* of a destination */
+    NOTE_INCOMING,  /* what is here may be ended at any time */
+    NOTE_COMMITTED, /* the user VM may have run here */
+    NOTE_WORDS,
+} NoteWord;
+
+typedef struct {
+    char *id;
+    NoteWord word;
+    char *name; /* of the pair */
+    char *uuid;
+    char *host; /* (nullable): on the source, the destination as the operator has called it */
+    guint16 port;
+    gint64 written; /* seconds since the epoch, when it was loaded from the disk */
+} Note;
+
+/* note_word_name() - "open", "commit", ... */
+const char *note_word_name(NoteWord word);
+
+/* note_id_make() - a new, random id; free with g_free() */
+char *note_id_make(void);
+
+/* note_id_check() - whether a text that another host has sent is an id, and so a safe file name */
+gboolean note_id_check(const char *id);
+
+/* note_new() - a note that is not written yet
+ * @host: (nullable), @port: of the destination, on the source
+ */
+Note *note_new(const char *id, const char *name, const char *uuid, const char *host, guint16 port);
+
+/* note_write() - replace the note's word on the disk
+ * @state: host->state_dir
+ * @stable: it survives the end of the host from now on, not only that of this process
+ *
+ * Return: FALSE with DMORE_ERROR_HOST; note->word is unchanged then.
+ */
+gboolean note_write(Note *note, const char *state, NoteWord word, gboolean stable, GError **error);
+
+/* note_load() - Return: NULL with DMORE_ERROR_NOT_FOUND when there is none, DMORE_ERROR_HOST when
+ * it is damaged: then nobody can tell
+ */
+Note *note_load(const char *state, const char *id, GError **error);
+
+/* note_remove() - from the disk; its word is NOTE_NONE then. That it is gone already is no error.
+ */
+gboolean note_remove(Note *note, const char *state, gboolean stable, GError **error);
+
+/* note_check_settled() - whether a pair may be started or come here: no co-migration by which it
+ * may have left is open, for then it may run on the other host
+ *
+ * Return: FALSE with DMORE_ERROR_BUSY.
+ */
+gboolean note_check_settled(const char *state, const char *name, const char *uuid, GError **error);
+
+/* note_directory() - where the notes are; made if need be. Free with g_free(). */
+char *note_directory(const char *state, GError **error);
+
+/* note_list() - all notes of this host; one that is damaged is told in the log and left out
+ * Return: (element-type Note): NULL with DMORE_ERROR_HOST when the directory cannot be read.
+ */
+GPtrArray *note_list(const char *state, GError **error);
+
+void note_free(Note *note);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Note, note_free)
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * settling.c - what a co-migration has left open, and no dmore-pair looks after
+ */
+#include "dmored/settling.h"
+
+#include <gio/gio.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "comigrate/note.h"
+#include "pair/rundir.h"
+
+#define LOOK_S 1 /* while there are notes; what they wait for is not told by the directory */
+
+struct Settling {
+    const HostConfig *host;
+    char *program;
+    GFileMonitor *monitor;
+    guint timer;
+    GHashTable *processes; /* by the id of the co-migration */
+};
+
+/* "dmore-pair settle" that was started here and has not ended. */
+typedef struct {
+    Settling *settling;
+    char *id;
+    GPid pid;
+    guint exit_watch;
+} Process;
+
+static void look(Settling *settling);
+
+static void process_free(gpointer data)
+{
+    Process *process = data;
+
+    g_source_remove(process->exit_watch);
+    g_free(process->id);
+    g_free(process);
+}
+
+static void on_exited(GPid pid, int status, gpointer data)
+{
+    Process *process = data;
+
+    if (!g_spawn_check_wait_status(status, NULL))
+        g_warning("process %d, which was to settle co-migration %s, has failed", (int)pid,
+                  process->id);
+    g_hash_table_remove(process->settling->processes, process->id);
+}
+
+/* Two would get in each other's way, so it does not outlive the dmored that knows of it. */
+static void end_with_parent(gpointer data)
+{
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != GPOINTER_TO_INT(data))
+        _exit(1);
+}
+
+static void start(Settling *settling, const Note *note)
+{
+    const char *const arguments[] = {
+        settling->program, "--config", settling->host->path, "settle", note->id, NULL,
+    };
+    g_autoptr(GError) error = NULL;
+    GPid pid = 0;
+
+    if (!g_spawn_async_with_pipes_and_fds("/", arguments, NULL, G_SPAWN_DO_NOT_REAP_CHILD,
+                                          end_with_parent, GINT_TO_POINTER(getpid()), -1, -1, -1,
+                                          NULL, NULL, 0, &pid, NULL, NULL, NULL, &error)) {
+        g_warning("what became of %s cannot be asked: %s", note->name, error->message);
+        return;
+    }
+    g_message("process %d asks %s what became of %s", (int)pid, note->host, note->name);
+
+    Process *process = g_new(Process, 1);
+    *process = (Process){.settling = settling, .id = g_strdup(note->id), .pid = pid};
+    process->exit_watch = g_child_watch_add(pid, on_exited, process);
+    g_hash_table_insert(settling->processes, process->id, process);
+}
+
+/* Nothing of a pair that was coming is there any more. */
+static void forget(const Settling *settling, Note *note)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!rundir_remove(settling->host->run_dir, note->name, &error) ||
+        !note_remove(note, settling->host->state_dir, FALSE, &error))
+        g_warning("%s", error->message);
+}
+
+static void look_at(Settling *settling, Note *note)
+{
+    gboolean here = rundir_is_claimed(settling->host->run_dir, note->name);
+    gint64 age = g_get_real_time() / G_USEC_PER_SEC - note->written;
+
+    /* A negative one is from another setting of the clock. */
+    if (age >= 0 && age < SETTLING_LEAVE_S)
+        return;
+
+    switch (note->word) {
+    case NOTE_OPEN:
+    case NOTE_COMMIT:
+        if (!here)
+            start(settling, note);
+        break;
+    case NOTE_ABORT:
+    case NOTE_RETIRE:
+        start(settling, note);
+        break;
+    case NOTE_INCOMING:
+        if (!here)
+            forget(settling, note);
+        break;
+    case NOTE_COMMITTED: /* the other host asks */
+    case NOTE_NONE:
+    case NOTE_WORDS:
+        break;
+    }
+}
+
+static gboolean on_time(gpointer data)
+{
+    Settling *settling = data;
+
+    settling->timer = 0;
+    look(settling);
+    return G_SOURCE_REMOVE;
+}
+
+static void look(Settling *settling)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) notes = note_list(settling->host->state_dir, &error);
+
+    if (!notes) {
+        g_warning("%s", error->message);
+        return;
+    }
+    for (guint i = 0; i < notes->len; i++) {
+        Note *note = g_ptr_array_index(notes, i);
+        if (!g_hash_table_contains(settling->processes, note->id))
+            look_at(settling, note);
+    }
+    if (notes->len > 0 && !settling->timer)
+        settling->timer = g_timeout_add_seconds(LOOK_S, on_time, settling);
+}
+
+static void on_changed(GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent event,
+                       gpointer data)
+{
+    Settling *settling = data;
+
+    if (!settling->timer)
+        look(settling);
+}
+
+static GFileMonitor *watch(const HostConfig *host, GError **error)
+{
+    g_autofree char *path = note_directory(host->state_dir, error);
+
+    if (!path)
+        return NULL;
+
+    g_autoptr(GFile) directory = g_file_new_for_path(path);
+    g_autoptr(GError) cause = NULL;
+    GFileMonitor *monitor = g_file_monitor_directory(directory, G_FILE_MONITOR_NONE, NULL, &cause);
+
+    if (!monitor)
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot watch %s: %s", path,
+                    cause->message);
+    return monitor;
+}
+
+Settling *settling_new(const HostConfig *host, const char *program, GError **error)
+{
+    GFileMonitor *monitor = watch(host, error);
+
+    if (!monitor)
+        return NULL;
+
+    Settling *settling = g_new0(Settling, 1);
+    settling->host = host;
+    settling->program = g_strdup(program);
+    settling->monitor = monitor;
+    settling->processes = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, process_free);
+    g_signal_connect(monitor, "changed", G_CALLBACK(on_changed), settling);
+    look(settling);
+    return settling;
+}
+
+void settling_free(Settling *settling)
+{
+    GHashTableIter iter;
+    gpointer process = NULL;
+
+    g_hash_table_iter_init(&iter, settling->processes);
+    while (g_hash_table_iter_next(&iter, NULL, &process))
+        kill(((Process *)process)->pid, SIGTERM);
+    g_hash_table_unref(settling->processes);
+    if (settling->timer)
+        g_source_remove(settling->timer);
+    g_object_unref(settling->monitor);
+    g_free(settling->program);
+    g_free(settling);
+}
