@@ -4,25 +4,23 @@
 from lab import processes
 
 from .look import DMORE_PAIR, DMORED, DOMAIN_R, USER_VM
-from .row import (BEGIN, COMMITTED, DESTINATION, DONE, FAILED, LOST, NOT_FOUND, PEER, PHASES, SOURCE, UNDECIDED,
-                  UNSEEN, Expected, Row)
+from .row import (BEGIN, DESTINATION, DONE, FAILED, LOST, MOMENTS, NOT_FOUND, PEER, SOURCE, UNDECIDED, UNSEEN,
+                  Expected, Row, after)
 
-MOMENTS = (*PHASES[:-1], *COMMITTED)
 NAMES = {USER_VM: "the user VM's QEMU", DOMAIN_R: "Domain R's QEMU", DMORE_PAIR: "dmore-pair", DMORED: "dmored"}
 QUICK = {  # each phase and each process at least once
     ("source", DMORED): ("stop-u",),
-    ("source", DMORE_PAIR): ("pre-copy", "complete"),
+    ("source", DMORE_PAIR): ("pre-copy", "complete", "commit-sent"),
     ("source", DOMAIN_R): ("commit",),
-    ("destination", DMORE_PAIR): ("prepare", "quiesce", "commit-sent", "retire"),
+    ("destination", DMORE_PAIR): ("prepare", "quiesce", "committed", "retire"),
     ("destination", USER_VM): ("handover", "converged"),
     ("destination", DOMAIN_R): ("stop-r",),
     ("destination", DMORED): ("offer",),
 }
 
-
-def after(moment, what):
-    """Whether a moment is later than another one."""
-    return MOMENTS.index(moment) > MOMENTS.index(what)
+# Domain R is replaced: whoever was connected to it has to connect again, and what it had not yet told the
+# user VM is gone.
+REPLACED = {"connection": False, "typing": BEGIN, "replug": True}
 
 
 def on_source(role, moment):
@@ -31,36 +29,39 @@ def on_source(role, moment):
         return Expected(DESTINATION, (DONE,))
     if role == DMORE_PAIR:
         # Its successor finds the note. Whoever waits for the outcome hears that nobody answers any more.
-        return Expected(DESTINATION if moment in COMMITTED else SOURCE, (FAILED,))
-    if not after(moment, "complete"):
-        # Held at its begin, nothing of `complete` has been said: there is no other copy.
-        if role == USER_VM:
-            return Expected(LOST, (FAILED,), typing=UNSEEN)
-        return Expected(SOURCE, (FAILED,), connection=False, typing=BEGIN, replug=True)
-    return Expected(DESTINATION, (DONE,))  # it has both VMs already
+        return Expected(DESTINATION if after(moment, "commit") else SOURCE, (FAILED,))
+    if after(moment, "complete-sent"):
+        return Expected(DESTINATION, (DONE,))  # it has both VMs already
+    if role == USER_VM:
+        return Expected(LOST, (FAILED,), typing=UNSEEN)
+    return Expected(SOURCE, (FAILED,), **REPLACED)
 
 
 def on_destination(role, moment):
     if role == DMORED:
         return Expected(SOURCE, (NOT_FOUND,)) if moment == "offer" else Expected(DESTINATION, (DONE,))
-    if moment == "commit-sent":
-        # It has not been read yet: nothing has run there, and that is told, or asked for.
-        return Expected(SOURCE, (FAILED, PEER, UNDECIDED))
-    if moment != "retire":
+    if not after(moment, "commit"):
         return Expected(SOURCE, (FAILED, PEER))
-    # It is the pair's host already: what is killed there is killed in a pair that runs.
-    if role == USER_VM:
-        return Expected(LOST, (DONE,), typing=UNSEEN)
+    told = (DONE,) if moment.startswith("retire") else (DONE, UNDECIDED)
+    if role == DMORE_PAIR:
+        return Expected(DESTINATION, told)  # its successor finds the note, or a pair like any other
     if role == DOMAIN_R:
-        return Expected(DESTINATION, (DONE,), connection=False, typing=BEGIN, replug=True)
-    return Expected(DESTINATION, (DONE,))
+        return Expected(DESTINATION, told, **REPLACED)
+    if moment == "committed":
+        return Expected(SOURCE, (FAILED, PEER))  # it has surely not run there
+    return Expected(LOST, told, typing=UNSEEN)
 
 
 def exists(side, role, moment):
-    """The destination's dmore-pair is there when the offer has been accepted, its VMs when they have been prepared."""
-    if side == "source" or role == DMORED:
-        return True
-    return after(moment, "offer" if role == DMORE_PAIR else "prepare")
+    """Whether a process is there, and what kills it then has one outcome only."""
+    if side == "source":
+        if moment in ("committed", "resumed"):
+            return False  # the source is at commit-sent then
+        # Its VMs are on their way in complete-sent, arrived or not, and have ended in retire-noted.
+        return role in (DMORED, DMORE_PAIR) or moment not in ("complete-sent", "retire-noted")
+    if moment == "commit-sent":
+        return False  # held on the source: the destination goes on
+    return role == DMORED or after(moment, "offer" if role == DMORE_PAIR else "prepare")
 
 
 def kill(side, role):

@@ -6,8 +6,17 @@ from typing import Callable
 
 PHASES = ("offer", "prepare", "pre-copy", "converged", "stop-r", "quiesce", "stop-u", "handover", "complete",
           "commit", "retire")
-# From this moment on a pair is on its way to the destination, and no failure takes it back by itself.
-COMMITTED = ("commit-sent", "retire")
+# Finer points, src/comigrate/hold.h: the first is before the commit, from the second on a pair is on its way
+# to the destination and no failure takes it back by itself.
+POINTS = ("complete-sent", "commit-sent", "committed", "resumed", "retire-noted")
+# All moments, in their order in time
+MOMENTS = (*PHASES[:-2], "complete-sent", "commit", "commit-sent", "committed", "resumed", "retire", "retire-noted")
+
+
+def after(moment, what):
+    """Whether a moment is later than another one."""
+    return MOMENTS.index(moment) > MOMENTS.index(what)
+
 
 # Where the pair runs in the end
 SOURCE, DESTINATION = "source", "destination"

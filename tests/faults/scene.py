@@ -45,6 +45,8 @@ class Scene:
     console: the client that is there from the beginning, its capture and its mark in the guest's journal
     client: the client who types; another one when the connection of the first was lost
     migration: `dmore migrate`, under way or done
+    moment: at which it is held, or was
+    message: what `dmore migrate` said when it failed
     """
 
     def __init__(self):
@@ -54,10 +56,12 @@ class Scene:
         for host in self.lab.hosts.values():
             host.start_dmored(self.lab.environment)
         self.bench = self.console = self.client = self.typist = self.migration = None
+        self.moment = None
+        self._logged = {}
         self._benches = 0
         self._visitors = contextlib.ExitStack()
         self._stopped = []
-        self._gone = []
+        self.message = ""
 
     def close(self):
         self.wake()
@@ -119,15 +123,15 @@ class Scene:
 
     def start(self, moment):
         """Begin the co-migration, to be held at a moment; until it is held there."""
+        self.moment = moment
         if moment:
             self.hold.write_text(moment)
-        logs = {host: len(self.pair_log(host)) for host in self.lab.hosts.values()}
+        self._logged = {host: len(self.pair_log(host)) for host in self.lab.hosts.values()}
         self.migration = self.pair.start_migrate(self.destination)
         if moment in PHASES:
             self.migration.await_phase(moment)
         elif moment:
-            await_true(lambda: any(f"held at {moment}" in self.pair_log(host)[start:] for host, start in logs.items()),
-                       f"the co-migration comes to {moment}")
+            self.await_log(self.destination if moment in ("committed", "resumed") else self.source, f"held at {moment}")
 
     def finish(self):
         """The exit status of `dmore migrate`."""
@@ -161,6 +165,11 @@ class Scene:
             await_true(lambda: self.status(host)["state"] == state, f"state {state} on host {host.name}", timeout)
         except TimeoutError as problem:
             raise TimeoutError(f"{problem}; it is {self.status(host)}") from None
+
+    def await_log(self, host, text, timeout=STATE_TIMEOUT):
+        """Until the host's dmore-pair has logged a text since the co-migration began."""
+        start = self._logged[host]
+        await_true(lambda: text in self.pair_log(host)[start:], f"{text!r} in the log of host {host.name}", timeout)
 
     def process(self, host, role):
         """The one process of that role (look.py) on a host."""

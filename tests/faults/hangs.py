@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A process of the destination hangs: SIGSTOP in each phase. A hung process is no dead one: its
+sockets stay open, and some day it may come back to life; in each row it does."""
+
+from .kills import NAMES, exists
+from .look import DMORE_PAIR, DMORED, DOMAIN_R, USER_VM
+from .row import (CANCELLED, DESTINATION, DONE, FAILED, MOMENTS, PEER, SOURCE, TIMEOUT, UNDECIDED, Expected, Row,
+                  after, nothing)
+
+QUICK = {DMORE_PAIR: ("stop-u", "commit")}
+
+
+def stop(role):
+    return lambda scene: scene.stop(scene.destination, role)
+
+
+def wake(scene):
+    scene.wake()
+
+
+def cancel(scene):
+    """While both VMs run the source is in no hurry; the operator is."""
+    scene.await_log(scene.source, f"{scene.moment} goes on")
+    scene.cancel()
+
+
+def wake_when_undecided(scene):
+    """The source has sent the commit and may only wait."""
+    scene.await_state(scene.source, "undecided")
+    scene.wake()
+
+
+def on_dmored(moment):
+    if moment == "offer":
+        return Expected(SOURCE, (TIMEOUT, PEER)), nothing
+    return Expected(DESTINATION, (DONE,)), nothing
+
+
+def on_others(role, moment):
+    if after(moment, "resumed"):
+        return Expected(DESTINATION, (DONE,)), nothing
+    if after(moment, "complete-sent"):
+        return Expected(DESTINATION, (DONE, UNDECIDED)), wake_when_undecided
+    if after(moment, "converged"):
+        return Expected(SOURCE, (TIMEOUT,) if role == DMORE_PAIR else (TIMEOUT, FAILED, PEER)), nothing
+    return Expected(SOURCE, (CANCELLED,)), cancel
+
+
+def rows():
+    for role in (DMORED, DMORE_PAIR, USER_VM, DOMAIN_R):
+        for moment in MOMENTS:
+            if exists("destination", role, moment):
+                expected, meanwhile = on_dmored(moment) if role == DMORED else on_others(role, moment)
+                yield Row(f"{NAMES[role]} on the destination hangs", moment, expected, inject=stop(role),
+                          meanwhile=meanwhile, mend=wake, quick=moment in QUICK.get(role, ()))
