@@ -2,6 +2,7 @@
 """Lets one row happen, and looks at everything afterwards."""
 
 import dataclasses
+import re
 import time
 import traceback
 
@@ -11,7 +12,7 @@ from lab.typist import Typist
 
 from . import look
 from .row import DESTINATION, LOST, SOURCE, UNSEEN, WHOLE, Row
-from .scene import LINE, LOOK_S
+from .scene import LINE, LOOK_S, Scene
 
 SETTLED_TIMEOUT = 30  # s, after the fault has been mended
 MARKER = "still here\n"
@@ -58,6 +59,29 @@ def play(row, scene):
         outcome.problems.append(f"at the end: {type(problem).__name__}: {problem}")
     outcome.seconds = time.monotonic() - begun
     return outcome
+
+
+class Stage:
+    """Plays one row after the other; a row that goes wrong leaves its scene to none."""
+
+    def __init__(self, evidence=None):
+        """evidence: the directory to keep what was logged around such a row"""
+        self._scene = None
+        self._evidence = evidence
+
+    def play(self, row):
+        self._scene = self._scene or Scene()
+        outcome = play(row, self._scene)
+        if not outcome.passed:
+            if self._evidence:
+                self._scene.keep_evidence(self._evidence / re.sub(r"[^a-z0-9]+", "-", row.name.lower()).strip("-"))
+            self.close()
+        return outcome
+
+    def close(self):
+        if self._scene:
+            self._scene.close()
+        self._scene = None
 
 
 def _happen(row, scene, outcome):
@@ -110,11 +134,7 @@ def _off(scene, host):
 
 def _await_running(scene, host):
     """Until the pair, all of it, runs on that host and nothing of it is on the other one."""
-    deadline = time.monotonic() + SETTLED_TIMEOUT
-    while off := _off(scene, host):
-        if time.monotonic() > deadline:
-            raise Failure("; ".join(off))
-        time.sleep(LOOK_S)
+    _await_none(lambda: _off(scene, host))
     scene.pair.host = host
     monitor = scene.pair.user_vm_monitor("query-status")["status"]
     if monitor != "running":
@@ -130,15 +150,18 @@ def _check_hypervisors(scene, side):
 
 
 def _check_lost(scene):
-    """No copy runs anywhere, and `dmore status` says it; what it says."""
-    for host in scene.lab.hosts.values():
-        if found := look.find(host, scene.pair.name, look.USER_VM):
-            raise Failure(f"the user VM is lost, and yet host {host.name} has the processes {found} of it")
-    said = [scene.status(host) for host in scene.lab.hosts.values()]
-    words = [status["user_vm"].get("state") or status["state"] for status in said]
-    if not any(words):
-        raise Failure(f"no host says that the pair was lost: {[status['note'] for status in said]}")
-    return f"lost; said to be {', '.join(word for word in words if word)}"
+    """No copy runs anywhere, and `dmore status` says so; what it says."""
+    def left():
+        return [f"host {host.name} has process {pid} of the lost user VM" for host in scene.lab.hosts.values()
+                for pid in look.find(host, scene.pair.name, look.USER_VM)]
+
+    def said():
+        return [word for host in scene.lab.hosts.values() for status in [scene.status(host)]
+                if (word := status["user_vm"].get("state") or status["state"])]
+
+    _await_none(left)
+    _await_none(lambda: [] if said() else ["no host says that the pair was lost"])
+    return f"lost; said to be {', '.join(said())}"
 
 
 def _take_down(scene):
@@ -146,13 +169,18 @@ def _take_down(scene):
     for host in scene.lab.hosts.values():
         if scene.status(host)["state"]:
             scene.dmore(host, "down", scene.pair.name)
-    deadline = time.monotonic() + SETTLED_TIMEOUT
-    while left := [f"left over on host {host.name}: {thing}" for host in scene.lab.hosts.values()
-                   for thing in look.left_over(host, scene.pair.name)]:
-        if time.monotonic() > deadline:
-            raise Failure("; ".join(left))
-        time.sleep(LOOK_S)
+    _await_none(lambda: [f"left over on host {host.name}: {thing}" for host in scene.lab.hosts.values()
+                         for thing in look.left_over(host, scene.pair.name)])
     scene.forget_pair()
+
+
+def _await_none(problems):
+    """Until there are none of these problems."""
+    deadline = time.monotonic() + SETTLED_TIMEOUT
+    while found := problems():
+        if time.monotonic() > deadline:
+            raise Failure("; ".join(found))
+        time.sleep(LOOK_S)
 
 
 # The console
