@@ -663,7 +663,8 @@ static void fail(Source *source, GError **failure)
 static gboolean run_phase(Source *source, GError **error)
 {
     gint64 begun_us = g_get_monotonic_time();
-    GCancellable *cancellable = source->phase <= PHASE_COMMIT ? source->order->cancellable : NULL;
+    /* The commit looks for itself: it was cancelled, or a VM has ended, which it may ignore. */
+    GCancellable *cancellable = source->phase < PHASE_COMMIT ? source->order->cancellable : NULL;
 
     g_message("phase %s", phase_name(source->phase));
     tell_progress(source);

@@ -56,13 +56,10 @@ def sockets(host):
     return [" ".join(line.split()) for line in lines if not known.search(line)]
 
 
-def notes(host):
-    """Co-migrations that are not over (doc/model.md), as this host has noted them."""
-    state = host.settings.get("state-dir")
-    directory = pathlib.Path(state) / "comigrations" if state else None
-    if not directory or not directory.is_dir():
-        return []
-    return [f"note {path.name}: {path.read_text().strip()!r}" for path in sorted(directory.iterdir())]
+def noted(host):
+    """What the host keeps over a boot: pairs that it has, and co-migrations that are not over (doc/model.md)."""
+    state = pathlib.Path(host.settings.get("state-dir", "/nonexistent"))
+    return [f"{path.relative_to(state)} ({' '.join(path.read_text().split())})" for path in sorted(state.glob("*/*"))]
 
 
 def files(host):
@@ -83,7 +80,7 @@ def left_over(host, pair):
         *(f"file {path}" for path in files(host)),
         *(f"interface {name}" for name in interfaces(host) - OWN_INTERFACES),
         *(f"socket {line}" for line in sockets(host)),
-        *notes(host),
+        *(f"note {note}" for note in noted(host)),
     ]
 
 
@@ -97,4 +94,4 @@ def too_many(host, pair):
     taps = interfaces(host) - OWN_INTERFACES
     if len(taps) != 2:
         found.append(f"interfaces {sorted(taps)}")
-    return found + notes(host)
+    return found + [f"note {note}" for note in noted(host) if not note.startswith(f"pairs/{pair} ")]
