@@ -4,12 +4,15 @@
  */
 #include "cli/cli.h"
 
+#include "base/error.h"
+#include "cli/launch.h"
 #include "cli/past.h"
 #include "pair/client.h"
 #include "pair/config.h"
 #include "pair/rundir.h"
 
-#define DOWN_MS 120000 /* for both hypervisors to end */
+#define DOWN_MS 120000   /* for both hypervisors to end */
+#define ADOPTED_MS 30000 /* for a dmore-pair that has just been started to listen */
 
 /* A directory without a process. Return: TRUE when there was one. */
 static gboolean is_left_over(const HostConfig *host, const char *name)
@@ -17,6 +20,24 @@ static gboolean is_left_over(const HostConfig *host, const char *name)
     g_autofree char *directory = g_build_filename(host->run_dir, name, NULL);
 
     return g_file_test(directory, G_FILE_TEST_IS_DIR) && !rundir_is_claimed(host->run_dir, name);
+}
+
+/* Have a dmore-pair for a pair that has lost its own. */
+static gboolean attend(const HostConfig *host, const char *name, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    gboolean died = FALSE;
+
+    if (rundir_is_forsaken(host->run_dir, name)) {
+        cli_print("the dmore-pair of %s has died; another one ends it\n", name);
+        g_autoptr(JsonObject) status = launch_pair(host, "adopt", name, name, &died, &failure);
+        /* dmored may have been faster. */
+        if (!status && !g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_BUSY)) {
+            g_propagate_error(error, g_steal_pointer(&failure));
+            return FALSE;
+        }
+    }
+    return client_await_listening(host, name, ADOPTED_MS, error);
 }
 
 gboolean down_run(const HostConfig *host, int argc, char **argv, GError **error)
@@ -41,6 +62,8 @@ gboolean down_run(const HostConfig *host, int argc, char **argv, GError **error)
         return TRUE;
     }
 
+    if (!attend(host, argv[1], error))
+        return FALSE;
     g_autoptr(Client) client = client_ask(host, argv[1], "down", NULL, NULL, NULL, error);
     g_autoptr(JsonObject) result = client ? client_wait(client, DOWN_MS, error) : NULL;
 

@@ -3,9 +3,10 @@
  * status.c - dmore status [NAME]: all pairs on this host, or all of one
  *
  * What a pair is comes from its dmore-pair. A directory in the run directory whose process does not
- * answer is shown too, as what it is: "not-running" when nobody has claimed it, "unreachable" when
- * somebody has. Of a pair that has not even that, for the host was booted since, the records that
- * survive a reboot tell (past.h).
+ * answer is shown too, as what it is: "not-running" when nobody has claimed it, "forsaken" when
+ * there are VMs and no dmore-pair, "unreachable" when it does not listen yet, or not any more. Of a
+ * pair that has not even that, for the host was booted since, the records that survive a reboot
+ * tell (past.h).
  */
 #include "cli/cli.h"
 
@@ -56,6 +57,13 @@ static char *console_text(JsonObject *status)
     return g_string_free(text, text->len == 0);
 }
 
+static const char *unreachable_state(const HostConfig *host, const char *name)
+{
+    if (rundir_is_forsaken(host->run_dir, name))
+        return "forsaken";
+    return rundir_is_claimed(host->run_dir, name) ? "unreachable" : "not-running";
+}
+
 /* What is known of a pair: what its process says, what was noted of it, or why there is nothing.
  * Return: NULL when there is no such pair.
  */
@@ -76,7 +84,7 @@ static JsonObject *ask(const HostConfig *host, const char *name, GError **error)
     if (!status) {
         status = json_object_new();
         json_object_set_string_member(status, "name", name);
-        json_object_set_string_member(status, "state", claimed ? "unreachable" : "not-running");
+        json_object_set_string_member(status, "state", unreachable_state(host, name));
         json_object_set_string_member(status, "note", silence->message);
     }
     if (remark)

@@ -6,13 +6,14 @@
  * pair's state says what else its dmore-pair was about when it ended; it, too, was noted before
  * anything of it was done:
  *
- *   starting     the start has failed, and whoever asked for it has been told: the pair is ended,
- *                unless the user VM runs already
- *   running      relay and screen go on; a user VM that stands still was not stopped by us
- *   migrating    without a note nothing was sent: migrations are cancelled, what was stopped
- * resumes incoming     nothing has run here and the source has its copy: it is ended undecided
- * without a note nobody can tell: nothing is touched until an operator decides stopping     it is
- * ended
+ *	starting	the start has failed, and whoever asked for it has been told: the pair is
+ *			ended, unless the user VM runs already
+ *	running		relay and screen go on; a user VM that stands still was not stopped by us
+ *	migrating	without a note nothing was sent: migrations are cancelled, what was stopped
+ *			resumes, the user VM first
+ *	incoming	nothing has run here and the source has its copy: it is ended
+ *	undecided	without a note nobody can tell: nothing is touched until an operator decides
+ *	stopping	it is ended
  */
 #include "comigrate/adopt.h"
 
@@ -58,10 +59,12 @@ static gboolean run_here(Pair *pair, gboolean was_migrating, GError **error)
 {
     if (was_migrating && !bring_back(pair->user_vm, error))
         return FALSE;
-    pair_set_state(pair, PAIR_RUNNING);
     screen_feed_open(pair->feed);
     relay_thaw(pair->relay);
-    return bring_back(pair->domain_r, error);
+    if (!bring_back(pair->domain_r, error))
+        return FALSE;
+    pair_set_state(pair, PAIR_RUNNING);
+    return TRUE;
 }
 
 /* One that a pair of the same uuid has left, which was coming here once, is none of a pair that

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <gio/gunixsocketaddress.h>
+#include <glib/gstdio.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -107,20 +108,26 @@ static gboolean on_incoming(GSocketService *service, GSocketConnection *incoming
     return TRUE;
 }
 
-Control *control_new(const char *path, ControlRequested requested, gpointer data, GError **error)
+Control *control_new(const char *path, const char *made, ControlRequested requested, gpointer data,
+                     GError **error)
 {
     g_autoptr(Control) control = g_new0(Control, 1);
-    g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
+    g_autoptr(GSocketAddress) address = g_unix_socket_address_new(made);
 
     control->requested = requested;
     control->data = data;
     control->connections = g_ptr_array_new_with_free_func((GDestroyNotify)connection_unref);
     control->service = g_socket_service_new();
-    unlink(path);
+    unlink(made);
     if (!g_socket_listener_add_address(G_SOCKET_LISTENER(control->service), address,
                                        G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_DEFAULT, NULL, NULL,
                                        error))
         return NULL;
+    if (g_rename(made, path) < 0) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot listen on %s: %s", path,
+                    g_strerror(errno));
+        return NULL;
+    }
     g_signal_connect(control->service, "incoming", G_CALLBACK(on_incoming), control);
     g_socket_service_start(control->service);
     return g_steal_pointer(&control);

@@ -21,8 +21,11 @@ typedef struct Request Request;
 typedef void (*ControlRequested)(Request *request, const char *command, JsonObject *arguments,
                                  gpointer data);
 
-/* control_new() - listen on @path */
-Control *control_new(const char *path, ControlRequested requested, gpointer data, GError **error);
+/* control_new() - listen on @path
+ * @made: where the socket is made, in the same directory: at @path it appears when it listens
+ */
+Control *control_new(const char *path, const char *made, ControlRequested requested, gpointer data,
+                     GError **error);
 
 /* control_free() - stops listening; requests that are open are answered to nobody */
 void control_free(Control *control);

@@ -388,11 +388,12 @@ void service_set_undecided(Service *service, Note *note)
 gboolean service_show(Service *service, Pair *pair, GError **error)
 {
     g_autofree char *path = pair_path(pair, RUN_CONTROL);
+    g_autofree char *made = pair_path(pair, RUN_CONTROL_MADE);
 
     service->pair = pair;
     pair->changed = on_pair_changed;
     pair->changed_data = service;
-    service->control = control_new(path, on_requested, service, error);
+    service->control = control_new(path, made, on_requested, service, error);
     return service->control != NULL;
 }
 
@@ -404,11 +405,21 @@ void service_hide(Service *service)
     service->pair = NULL;
 }
 
+/* Whether nothing can come here any more of an undecided pair about which nobody is asked: both VMs
+ * have ended. */
+static gboolean is_lost(const Service *service)
+{
+    const Pair *pair = service->pair;
+
+    return pair->state == PAIR_UNDECIDED && !service->undecided &&
+           vm_state(pair->user_vm) == VM_GONE && vm_state(pair->domain_r) == VM_GONE;
+}
+
 static gboolean has_work(gpointer data)
 {
     const Service *service = data;
 
-    return service->queued || service->ending;
+    return service->queued || service->ending || is_lost(service);
 }
 
 /* It was asked for while the pair was found to be another host's. */
@@ -433,6 +444,8 @@ void service_run(Service *service)
         }
         if (service->queued)
             service->queued(service, service->queued_request);
+        else if (is_lost(service))
+            run_down(service, NULL);
         else if (service->ending && service->pair->state == PAIR_UNDECIDED)
             return; /* never end VMs that may be the only ones */
         else if (service->ending)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * dmored - lets pairs come from other hosts
+ * dmored - lets pairs come from other hosts, and keeps those that are here
  *
  * It listens on the address that the host's configuration names, and starts a dmore-pair for each
- * connection (incoming.h). It settles what co-migrations have left open (settling.h). It stays in
- * the foreground and logs to standard error. doc/dmored.8 is its manual.
+ * connection (incoming.h), and another one for a pair whose dmore-pair has died (watch.h). It
+ * settles what co-migrations have left open (settling.h). It stays in the foreground and logs to
+ * standard error. doc/dmored.8 is its manual.
  */
 #include <glib-unix.h>
 #include <locale.h>
@@ -15,6 +16,7 @@
 #include "base/options.h"
 #include "dmored/incoming.h"
 #include "dmored/settling.h"
+#include "dmored/watch.h"
 #include "pair/program.h"
 #include "pair/psk.h"
 
@@ -45,8 +47,9 @@ static gboolean serve(const char *config_path, GError **error)
     g_autofree char *key = psk_read(host->key, error);
     g_autofree char *program = key ? program_pair(error) : NULL;
     g_autoptr(Incoming) incoming = program ? incoming_new(host, program, error) : NULL;
+    g_autoptr(Watch) watch = incoming ? watch_new(host, program, error) : NULL;
 
-    g_autoptr(Settling) settling = incoming ? settling_new(host, program, error) : NULL;
+    g_autoptr(Settling) settling = watch ? settling_new(host, program, error) : NULL;
 
     if (!settling)
         return FALSE;

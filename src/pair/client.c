@@ -82,11 +82,14 @@ static void explain(const HostConfig *host, const char *name, GError **error)
     if (!g_file_test(directory, G_FILE_TEST_IS_DIR))
         g_set_error(error, DMORE_ERROR, DMORE_ERROR_NOT_FOUND,
                     "there is no pair called %s on this host; \"dmore status\" lists them", name);
+    else if (rundir_is_forsaken(host->run_dir, name))
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_BUSY,
+                    "the dmore-pair of %s has died; its VMs go on, and dmored, if it runs on this "
+                    "host, starts another one for them; see %s",
+                    name, log);
     else if (rundir_is_claimed(host->run_dir, name))
         g_set_error(error, DMORE_ERROR, DMORE_ERROR_BUSY,
-                    "%s does not listen: it is starting or ending, or its dmore-pair has died and "
-                    "its VMs go on; see %s",
-                    name, log);
+                    "%s does not listen: it is starting or ending; see %s", name, log);
     else
         g_set_error(
             error, DMORE_ERROR, DMORE_ERROR_NOT_FOUND,
@@ -150,6 +153,42 @@ void client_free(Client *client)
     g_clear_pointer(&client->result, json_object_unref);
     g_clear_error(&client->error);
     g_free(client);
+}
+
+/* What is waited for: that somebody listens, or that nobody will. */
+typedef struct {
+    const HostConfig *host;
+    const char *name;
+} Listener;
+
+static void on_nothing(JsonLine *line, JsonObject *object, gpointer data)
+{
+}
+
+static void on_end(JsonLine *line, const GError *error, gpointer data)
+{
+}
+
+static gboolean listens(gpointer data)
+{
+    const Listener *listener = data;
+    g_autofree char *path = rundir_path(listener->host->run_dir, listener->name, RUN_CONTROL);
+    g_autoptr(JsonLine) line = jsonline_connect(path, on_nothing, on_end, NULL, NULL);
+
+    return line || rundir_keeper(listener->host->run_dir, listener->name) == 0;
+}
+
+gboolean client_await_listening(const HostConfig *host, const char *name, int timeout_ms,
+                                GError **error)
+{
+    g_autofree char *path = g_build_filename(host->run_dir, name, NULL);
+    g_autoptr(GFile) directory = g_file_new_for_path(path);
+    /* The socket appears when somebody listens; each change wakes the wait up. */
+    g_autoptr(GFileMonitor) monitor =
+        g_file_monitor_directory(directory, G_FILE_MONITOR_WATCH_MOVES, NULL, error);
+    Listener listener = {host, name};
+
+    return monitor && await(listens, &listener, timeout_ms, NULL, "dmore-pair to listen", error);
 }
 
 JsonObject *client_call(const HostConfig *host, const char *name, const char *command,

@@ -49,6 +49,12 @@ gboolean client_was_answered(const Client *client);
 void client_free(Client *client);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Client, client_free)
 
+/* client_await_listening() - until the dmore-pair of a pair, which has one, can be asked
+ * Return: TRUE also when there is none: client_ask() says why. FALSE with DMORE_ERROR_TIMEOUT.
+ */
+gboolean client_await_listening(const HostConfig *host, const char *name, int timeout_ms,
+                                GError **error);
+
 /* client_call() - client_ask() and client_wait() for what is answered at once */
 JsonObject *client_call(const HostConfig *host, const char *name, const char *command,
                         JsonObject *arguments, GError **error);

@@ -82,36 +82,53 @@ static void take_platform(JsonObject *object, PairPlatform *platform)
     }
 }
 
-gboolean pair_state_read(Pair *pair, GError **error)
+/* Read the file into @parser. Return: its object, NULL with an error when it cannot be read. */
+static JsonObject *load(JsonParser *parser, const char *path, PairState *state, GError **error)
 {
-    g_autofree char *path = pair_path(pair, RUN_STATE);
-    g_autoptr(JsonParser) parser = json_parser_new();
     g_autoptr(GError) failure = NULL;
 
     if (!json_parser_load_from_file(parser, path, &failure)) {
         g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot read %s: %s", path,
                     failure->message);
-        return FALSE;
+        return NULL;
     }
     JsonNode *root = json_parser_get_root(parser);
     JsonObject *object = root && JSON_NODE_HOLDS_OBJECT(root) ? json_node_get_object(root) : NULL;
-    JsonObject *platform = object ? json_get_object(object, "platform") : NULL;
-    PairState state = PAIR_STARTING;
-    if (!platform || json_get_integer(object, "version", 0) != PAIR_STATE_VERSION ||
-        !state_from_name(json_get_text(object, "state", ""), &state)) {
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST,
-                    "%s is not of this version of D-MORE; end the pair's processes and start it "
-                    "again",
-                    path);
-        return FALSE;
-    }
+    if (object && json_get_integer(object, "version", 0) == PAIR_STATE_VERSION &&
+        json_get_object(object, "platform") &&
+        state_from_name(json_get_text(object, "state", ""), state))
+        return object;
+    g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST,
+                "%s is not of this version of D-MORE; end the pair's processes and start it again",
+                path);
+    return NULL;
+}
 
+gboolean pair_state_read(Pair *pair, GError **error)
+{
+    g_autofree char *path = pair_path(pair, RUN_STATE);
+    g_autoptr(JsonParser) parser = json_parser_new();
+    PairState state = PAIR_STARTING;
+    JsonObject *object = load(parser, path, &state, error);
+
+    if (!object)
+        return FALSE;
     JsonObject *last_migration = json_get_object(object, "last_migration");
     pair->state = state;
     pair->migrations = json_get_integer(object, "migrations", 0);
     pair->adoptions = json_get_integer(object, "adoptions", 0);
     g_clear_pointer(&pair->last_migration, json_object_unref);
     pair->last_migration = last_migration ? json_object_ref(last_migration) : NULL;
-    take_platform(platform, &pair->platform);
+    take_platform(json_get_object(object, "platform"), &pair->platform);
     return TRUE;
+}
+
+PairState pair_state_noted(const char *run, const char *name)
+{
+    g_autofree char *path = rundir_path(run, name, RUN_STATE);
+    g_autoptr(JsonParser) parser = json_parser_new();
+    PairState state = PAIR_STARTING;
+
+    load(parser, path, &state, NULL);
+    return state;
 }

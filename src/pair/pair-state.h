@@ -24,4 +24,9 @@ gboolean pair_state_write(const Pair *pair, GError **error);
  */
 gboolean pair_state_read(Pair *pair, GError **error);
 
+/* pair_state_noted() - the state alone, of any pair in a run directory
+ * Return: PAIR_STARTING when none was noted.
+ */
+PairState pair_state_noted(const char *run, const char *name);
+
 #endif

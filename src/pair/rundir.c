@@ -19,6 +19,7 @@ static const struct {
     gboolean is_socket;
 } files[RUN_FILES] = {
     [RUN_CONTROL] = {"control", TRUE},
+    [RUN_CONTROL_MADE] = {"control.new", TRUE},
     [RUN_USER_VM_QMP] = {"user-vm.qmp", TRUE},
     [RUN_USER_VM_MONITOR] = {"user-vm.monitor", TRUE},
     [RUN_DOMAIN_R_QMP] = {"domain-r.qmp", TRUE},
@@ -186,6 +187,11 @@ GPid rundir_keeper(const char *run, const char *name)
         keeper = lock.l_pid;
     close(fd);
     return keeper;
+}
+
+gboolean rundir_is_forsaken(const char *run, const char *name)
+{
+    return rundir_keeper(run, name) == 0 && rundir_is_claimed(run, name);
 }
 
 static int compare_names(gconstpointer a, gconstpointer b)

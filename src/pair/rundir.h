@@ -17,6 +17,7 @@
 
 typedef enum {
     RUN_CONTROL,         /* dmore-pair's control socket */
+    RUN_CONTROL_MADE,    /* the same before it listens */
     RUN_USER_VM_QMP,     /* monitor sockets of the hypervisor */
     RUN_USER_VM_MONITOR, /* a second one, for the operator */
     RUN_DOMAIN_R_QMP,
@@ -68,6 +69,9 @@ int rundir_keep(const char *run, const char *name, GError **error);
  * Not for that process itself: it would lose its lock.
  */
 GPid rundir_keeper(const char *run, const char *name);
+
+/* rundir_is_forsaken() - whether VMs of the pair are there, but no dmore-pair that runs it */
+gboolean rundir_is_forsaken(const char *run, const char *name);
 
 /* rundir_list() - the names of all pair directories, claimed or not, sorted
  * Return: a NULL-terminated array, empty when there is no run directory; NULL with DMORE_ERROR_HOST
