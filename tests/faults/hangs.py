@@ -20,7 +20,7 @@ def wake(scene):
 
 def cancel(scene):
     """While both VMs run the source is in no hurry; the operator is."""
-    scene.await_log(scene.source, f"{scene.moment} goes on")
+    scene.await_log(scene.source, f"goes on from {scene.moment}")
     scene.cancel()
 
 

@@ -153,11 +153,12 @@ class Scene:
             return ""
 
     def status(self, host):
-        """What `dmore status` says there; without a pair an object with the reason alone."""
+        """What `dmore status` says there; the state is None where there is no pair."""
+        nothing = {"user_vm": {}, "domain_r": {}}
         try:
-            return self.pair.status(host)
+            return nothing | self.pair.status(host)
         except CommandFailed as failure:
-            return {"state": None, "note": failure.message, "user_vm": {}, "domain_r": {}}
+            return nothing | {"state": None, "note": failure.message}
 
     def await_state(self, host, state, timeout=STATE_TIMEOUT):
         """Until `dmore status` on that host says this state."""
