@@ -10,6 +10,7 @@ from .guest import Guest
 from .lab import Host, Lab, paths
 from .pair import CommandFailed, Pair
 from .picture import Picture
+from .wire import Wire
 
 __all__ = ["Capture", "Client", "CommandFailed", "Disconnected", "Guest", "Host", "Lab", "Pair",
-           "Picture", "paths"]
+           "Picture", "Wire", "paths"]

@@ -43,6 +43,7 @@ class Paths:
     dmored: pathlib.Path
     image: pathlib.Path
     vncdrive: pathlib.Path
+    wire: pathlib.Path
     reporter: pathlib.Path
     guest: pathlib.Path
 
@@ -56,6 +57,7 @@ def paths():
         dmored=build / "src/dmored/dmored",
         image=image,
         vncdrive=build / "tests/client/vncdrive",
+        wire=build / "tests/wire/wire",
         reporter=build / "tests/guest/reporter",
         guest=pathlib.Path(os.environ.get("DMORE_GUEST", ROOT / "build" / "guest")).resolve(),
     )
