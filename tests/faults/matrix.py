@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """All rows, in the order of the table."""
 
-from . import destination, hangs, hosts, kills
+from . import destination, hangs, hosts, kills, links
 
-PARTS = (kills, hangs, destination, hosts)  # each has rows()
+PARTS = (kills, hangs, destination, hosts, links)  # each has rows()
 
 
 def rows():

@@ -11,8 +11,8 @@ from lab.bench import explain
 from lab.typist import Typist
 
 from . import look
-from .row import DESTINATION, LOST, SOURCE, UNSEEN, WHOLE, Row
-from .scene import LINE, LOOK_S, Scene
+from .row import DESTINATION, EITHER, LOST, SOURCE, UNSEEN, WHOLE, Row
+from .scene import LINE, LOOK_S, Scene, await_true
 
 SETTLED_TIMEOUT = 30  # s, after the fault has been mended
 MARKER = "still here\n"
@@ -105,17 +105,25 @@ def _judge(row, scene, outcome):
         _check_connection(scene, outcome)
         _take_down(scene)
         return
-    host = scene.source if expected.side == SOURCE else scene.destination
+    host = _expected_host(scene, expected.side)
     _await_running(scene, host)
-    outcome.side = expected.side
+    outcome.side = SOURCE if host is scene.source else DESTINATION
     scene.pair.arrived(host)
-    _check_hypervisors(scene, expected.side)
+    _check_hypervisors(scene, outcome.side)
     outcome.typing = _check_typing(scene, expected)
     outcome.again = f"{_move_again(scene):.0f} ms"
     _check_connection(scene, outcome)
 
 
 # Where it runs
+
+def _expected_host(scene, side):
+    if side != EITHER:
+        return scene.source if side == SOURCE else scene.destination
+    hosts = scene.source, scene.destination
+    return await_true(lambda: next((host for host in hosts if scene.status(host)["state"] == "running"), None),
+                      "either host says that it runs the pair", SETTLED_TIMEOUT)
+
 
 def _off(scene, host):
     """What is not as it has to be when the pair runs on that host and is settled."""

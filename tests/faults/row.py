@@ -20,6 +20,7 @@ def after(moment, what):
 
 # Where the pair runs in the end
 SOURCE, DESTINATION = "source", "destination"
+EITHER = "either"  # how far it came in time decides; both are right
 LOST = "lost"  # the fault has destroyed the only copy of the user VM, and that is said
 
 # What of the text that was typed all the time the guest has read in the end
@@ -38,7 +39,7 @@ def nothing(_scene):
 @dataclasses.dataclass(frozen=True)
 class Expected:
     """
-    side: SOURCE, DESTINATION or LOST
+    side: SOURCE, DESTINATION, EITHER or LOST
     status: exit statuses that `dmore migrate` may have; none if there is no `dmore migrate`
     connection: whether the VNC connection that was there at the beginning lives
     typing: WHOLE, BEGIN or UNSEEN

@@ -12,7 +12,7 @@ import pathlib
 import signal
 import time
 
-from lab import CommandFailed, Lab, processes
+from lab import CommandFailed, Lab, Wire, processes
 from lab.bench import Bench, Console
 from lab.pair import dmore
 from lab.typist import Typist
@@ -62,6 +62,7 @@ class Scene:
         self._visitors = contextlib.ExitStack()
         self._stopped = []
         self.message = ""
+        self._wires = {}
 
     def close(self):
         self.wake()
@@ -182,6 +183,12 @@ class Scene:
         return found[0]
 
     # What can be done to them
+
+    def wire(self, host):
+        """The host's cable, from the first use on one that can be bad."""
+        if host not in self._wires or not self._wires[host].is_there():
+            self._wires[host] = Wire(host)
+        return self._wires[host]
 
     def await_process(self, host, role):
         """Until there is such a process on that host; its id."""

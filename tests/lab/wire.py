@@ -5,7 +5,7 @@ import subprocess
 
 from .lab import run
 
-TO_HOST, FROM_HOST, BOTH = "right", "left", "both"
+TO_HOST, FROM_HOST, BOTH = "left", "right", "both"
 
 
 class Wire:
@@ -18,7 +18,8 @@ class Wire:
         address = f"02:00:00:00:00:{ord(host.name):02x}"
         run("ip", "-n", host.namespace, "link", "del", "up0")
         self._process = subprocess.Popen(
-            [lab.tools.wire, switch, port, host.namespace, "up0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            # It stays in the second name space: it is none of the host's processes.
+            [lab.tools.wire, host.namespace, "up0", switch, port], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             text=True, bufsize=1)
         lab.on_close(self.close)
         self._await("ready")

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The link between the hosts: cut, for good or for a while, slow, or bad.
+
+It is the destination's cable that suffers, so that whoever types at the source's console is not cut off
+before the pair has moved. Once it has, its console is behind that cable, too; that connection waits then.
+"""
+
+import time
+
+from lab.wire import BOTH, FROM_HOST, TO_HOST
+
+from .row import (CANCELLED, DESTINATION, DONE, EITHER, FAILED, PEER, SOURCE, TIMEOUT, UNDECIDED, Expected, Row)
+
+CUTS = {"both ways": BOTH, "one way, to the destination": TO_HOST, "one way, from the destination": FROM_HOST}
+BEFORE_COMMIT = ("prepare", "pre-copy", "stop-r", "handover", "complete")
+GONE_BACK = Expected(SOURCE, (FAILED, PEER, TIMEOUT))
+ARRIVED = Expected(DESTINATION, (DONE,))
+# The commit was sent: the hosts settle it as soon as they hear each other again.
+SETTLED = Expected(DESTINATION, (DONE, UNDECIDED))
+SLOW = 50000  # bytes a second
+DELAY_MS, LOSS_PERCENT = 300, 5
+
+
+def cut(direction=BOTH):
+    return lambda scene: scene.wire(scene.destination).cut(direction)
+
+
+def mend(scene):
+    scene.wire(scene.destination).mend()
+
+
+def mend_after(seconds):
+    """The time is the fault: nothing is waited for."""
+
+    def act(scene):
+        time.sleep(seconds)
+        mend(scene)
+
+    return act
+
+
+def slow_down(scene):
+    scene.wire(scene.destination).limit(SLOW)
+
+
+def spoil(scene):
+    scene.wire(scene.destination).spoil(DELAY_MS, LOSS_PERCENT)
+
+
+def cancel(scene):
+    """The operator has seen enough of it."""
+    scene.migration.await_phase("pre-copy")
+    scene.cancel()
+
+
+def cuts():
+    for words, direction in CUTS.items():
+        for moment in BEFORE_COMMIT:
+            yield Row(f"link cut {words}", moment, GONE_BACK, inject=cut(direction), mend=mend)
+        yield Row(f"link cut {words}", "commit", SETTLED, inject=cut(direction), mend=mend)
+    yield Row("link cut between commit and its answer", "commit-sent", SETTLED, inject=cut(FROM_HOST), mend=mend)
+
+
+def short_cuts():
+    for moment in (*BEFORE_COMMIT, "commit"):
+        yield Row("link cut, and restored after 1 s", moment, ARRIVED, inject=cut(), meanwhile=mend_after(1),
+                  quick=moment == "handover")
+    for moment in ("pre-copy", "stop-r", "complete"):
+        yield Row("link cut, and restored after 30 s", moment, GONE_BACK, inject=cut(), meanwhile=mend_after(30))
+    yield Row("link cut, and restored after 30 s", "commit", SETTLED, inject=cut(), meanwhile=mend_after(30))
+
+
+def bad_links():
+    for words, act in ((f"link of {SLOW // 1000} kB/s", slow_down),
+                       (f"link with {DELAY_MS} ms delay, {LOSS_PERCENT} % loss", spoil)):
+        yield Row(f"{words}; cancelled", "prepare", Expected(SOURCE, (CANCELLED,)), inject=act, meanwhile=cancel,
+                  mend=mend)
+        for moment in ("stop-r", "handover"):
+            yield Row(words, moment, Expected(EITHER, (DONE, TIMEOUT, FAILED, PEER)), inject=act, mend=mend)
+        yield Row(words, "commit", ARRIVED, inject=act, mend=mend)
+
+
+def rows():
+    yield from cuts()
+    yield from short_cuts()
+    yield from bad_links()
