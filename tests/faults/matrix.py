@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """All rows, in the order of the table."""
 
-from . import destination, hangs, hosts, kills, links
+from . import clients, destination, guests, hangs, hosts, kills, links, rubbish
 
-PARTS = (kills, hangs, destination, hosts, links)  # each has rows()
+PARTS = (kills, hangs, destination, hosts, links, clients, guests, rubbish)  # each has rows()
 
 
 def rows():

@@ -106,6 +106,12 @@ def _judge(row, scene, outcome):
         _take_down(scene)
         return
     host = _expected_host(scene, expected.side)
+    if expected.end:
+        expected.end(scene, host)
+        outcome.side, outcome.typing = expected.side, expected.typing
+        _check_connection(scene, outcome)
+        _take_down(scene)
+        return
     _await_running(scene, host)
     outcome.side = SOURCE if host is scene.source else DESTINATION
     scene.pair.arrived(host)

@@ -44,6 +44,8 @@ class Expected:
     connection: whether the VNC connection that was there at the beginning lives
     typing: WHOLE, BEGIN or UNSEEN
     replug: the guest may see its keyboard and tablet go and come back
+    end: of a pair that is as it is expected to be and yet of no use to the next row; given the Scene and
+        the host where the pair is, it raises LookupError if that is not so. The pair is taken down then
     """
 
     side: str
@@ -51,6 +53,7 @@ class Expected:
     connection: bool = True
     typing: str = WHOLE
     replug: bool = False
+    end: Callable | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -173,6 +173,10 @@ class Scene:
         start = self._logged[host]
         await_true(lambda: text in self.pair_log(host)[start:], f"{text!r} in the log of host {host.name}", timeout)
 
+    def await_user_vm(self, host, state):
+        """Until `dmore status` on that host says this state of the user VM."""
+        await_true(lambda: self.status(host)["user_vm"].get("state") == state, f"the user VM is {state}")
+
     def process(self, host, role):
         """The one process of that role (look.py) on a host."""
         if role == look.DMORED:
