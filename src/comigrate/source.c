@@ -500,7 +500,7 @@ static void undo_stop(Vm *vm, GString *troubles)
 {
     GError *error = NULL;
 
-    if (vm_state(vm) == VM_GONE || vm_state(vm) == VM_RUNNING)
+    if (vm_has_ended(vm) || vm_state(vm) == VM_RUNNING)
         return;
     if (!has_completed(vm) && !vm_migration_cancel(vm, &error) && has_completed(vm))
         g_clear_error(&error);
@@ -510,7 +510,8 @@ static void undo_stop(Vm *vm, GString *troubles)
     if (has_completed(vm) &&
         !vm_migration_await(vm, VM_MIGRATION_COMPLETED, COMPLETE_MS, NULL, &error))
         note_trouble(troubles, g_steal_pointer(&error));
-    if (!vm_resume(vm, &error))
+    /* A guest that powered itself off just before the stop shows it now, and is not resumed. */
+    if (!vm_has_ended(vm) && !vm_resume(vm, &error))
         note_trouble(troubles, error);
 }
 
@@ -552,14 +553,18 @@ static const struct {
 static void explain(const Source *source, GError **failure)
 {
     Vm *const vms[] = {source->user_vm.vm, source->domain_r.vm};
+    static const char *const ends[] = {
+        [VM_GONE] = "has ended during the co-migration; its log tells why",
+        [VM_OFF] = "has been powered off by its guest during the co-migration, and stays here",
+        [VM_CRASHED] = "has crashed during the co-migration, and stays here",
+    };
 
     for (gsize i = 0; i < G_N_ELEMENTS(vms); i++) {
-        if (vm_state(vms[i]) != VM_GONE)
+        if (!vm_has_ended(vms[i]))
             continue;
         g_clear_error(failure);
-        *failure =
-            g_error_new(DMORE_ERROR, DMORE_ERROR_FAILED,
-                        "%s has ended during the co-migration; its log tells why", vm_name(vms[i]));
+        *failure = g_error_new(DMORE_ERROR, DMORE_ERROR_FAILED, "%s %s", vm_name(vms[i]),
+                               ends[vm_state(vms[i])]);
         return;
     }
 }
@@ -693,6 +698,17 @@ static gboolean run_phases(Source *source, GError **error)
     return TRUE;
 }
 
+/* One that stands still would come out running on the other host. */
+static gboolean check_running(Vm *vm, GError **error)
+{
+    if (vm_state(vm) == VM_RUNNING)
+        return TRUE;
+    g_set_error(error, DMORE_ERROR, DMORE_ERROR_BUSY,
+                "%s cannot be moved while it is %s; only a pair moves of which both VMs run",
+                vm_name(vm), vm_state_name(vm_state(vm)));
+    return FALSE;
+}
+
 gboolean source_run(Pair *pair, const ComigrationOrder *order, ComigrationReport *report,
                     Note **undecided, GError **error)
 {
@@ -714,6 +730,8 @@ gboolean source_run(Pair *pair, const ComigrationOrder *order, ComigrationReport
                     pair->config->name, pair_state_name(pair->state));
         return FALSE;
     }
+    if (!check_running(pair->user_vm, error) || !check_running(pair->domain_r, error))
+        return FALSE;
     *report = (ComigrationReport){.host = g_strdup(order->host)};
     source.note = note_new(id, pair->config->name, pair->config->uuid, order->host, order->port);
     source.changed = changed;

@@ -354,7 +354,7 @@ static void on_pair_changed(gpointer data)
 
     if (pair->state != PAIR_MIGRATING && pair->state != PAIR_INCOMING)
         return;
-    if (vm_state(pair->user_vm) == VM_GONE || vm_state(pair->domain_r) == VM_GONE)
+    if (vm_has_ended(pair->user_vm) || vm_has_ended(pair->domain_r))
         g_cancellable_cancel(service->cancellable);
 }
 

@@ -394,6 +394,11 @@ VmState vm_state(const Vm *vm)
     return vm->state;
 }
 
+gboolean vm_has_ended(const Vm *vm)
+{
+    return vm->state == VM_OFF || vm->state == VM_CRASHED || vm->state == VM_GONE;
+}
+
 const char *vm_state_name(VmState state)
 {
     static const char *const names[] = {"running", "paused",  "incoming", "migrated",

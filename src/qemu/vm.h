@@ -113,6 +113,9 @@ const char *vm_name(const Vm *vm);
 VmState vm_state(const Vm *vm);
 const char *vm_state_name(VmState state);
 
+/* vm_has_ended() - whether it will not run again by a resume: off, crashed or gone */
+gboolean vm_has_ended(const Vm *vm);
+
 /* vm_refresh() - ask for the state instead; awaits
  * Return: FALSE when the hypervisor does not answer, as when its process has just ended.
  */
