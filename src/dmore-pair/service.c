@@ -444,11 +444,9 @@ void service_run(Service *service)
         }
         if (service->queued)
             service->queued(service, service->queued_request);
-        else if (is_lost(service))
-            run_down(service, NULL);
-        else if (service->ending && service->pair->state == PAIR_UNDECIDED)
+        else if (service->pair->state == PAIR_UNDECIDED && service->ending && !is_lost(service))
             return; /* never end VMs that may be the only ones */
-        else if (service->ending)
+        else if (service->ending || is_lost(service))
             run_down(service, NULL);
         service->queued = NULL;
         service->queued_request = NULL;
