@@ -14,7 +14,7 @@
  *
  * How far it has come is noted on the disk (note.h) before the step that makes it so.
  */
-#include "comigrate/source.h"
+#include "comigrate/source-internal.h"
 
 #include "base/await.h"
 #include "base/error.h"
@@ -33,34 +33,10 @@
 #define PREPARE_MS 60000   /* for what the destination does while both VMs run */
 #define ANSWER_MS 5000     /* for what it does while they are stopped */
 #define SWITCHOVER_MS 5000 /* for what was left of their memory when they stopped */
-#define COMPLETE_MS 10000  /* for the state of their devices */
 #define RUNNING_MS 30000   /* for it to resume both; then it is asked over another connection */
-#define FAREWELL_MS 5000   /* for the destination to remove what it has */
 #define QUIESCE_MS 50      /* what the user VM has not read by then goes with the handover */
 #define LOOK_MS 10         /* between two looks at the migrations */
 #define PROGRESS_US 200000
-
-typedef struct {
-    Pair *pair;
-    const ComigrationOrder *order;
-    ComigrationReport *report;
-    Link *link;
-    Note *note;             /* its word is "none" until the destination is prepared */
-    gboolean complete_sent; /* the destination may have loaded both VMs */
-    Valve user_vm;
-    Valve domain_r;
-    Phase phase;
-    struct screen_tiles *changed; /* since the picture went ahead */
-    char *user_vm_address;        /* where the destination's VMs listen for their state */
-    char *domain_r_address;
-    gint64 begun_us;
-    gint64 told_us;             /* when progress was last told */
-    gboolean in_vain;           /* it has been told that pre-copy comes to no end */
-    FrameWatch *user_vm_frames; /* from its stop on */
-    FrameWatch *domain_r_frames;
-    gint64 domain_r_stopped_us;
-    gint64 user_vm_stopped_us;
-} Source;
 
 static void tell_progress(Source *source)
 {
@@ -463,207 +439,19 @@ static gboolean run_retire(Source *source, GError **error)
     return TRUE;
 }
 
-/* What could not be undone is told to the operator along with the reason of the failure. */
-static void note_trouble(GString *troubles, GError *error)
-{
-    if (!error)
-        return;
-    g_string_append_printf(troubles, "; and in undoing it: %s", error->message);
-    g_error_free(error);
-}
-
-static void cancel_migration(Vm *vm, GString *troubles)
-{
-    GError *error = NULL;
-
-    if (vm_state(vm) != VM_GONE && !vm_migration_cancel(vm, &error))
-        note_trouble(troubles, error);
-}
-
-static void undo_pre_copy(Source *source, GString *troubles)
-{
-    cancel_migration(source->domain_r.vm, troubles);
-    cancel_migration(source->user_vm.vm, troubles);
-}
-
-static gboolean has_completed(Vm *vm)
-{
-    VmMigrationStatus status;
-
-    return vm_migration_query(vm, &status, NULL) && status.state == VM_MIGRATION_COMPLETED;
-}
-
-/* Resume a VM that was stopped, whether its migration waits for the switch-over or has completed,
- * or does so just when it is cancelled.
- */
-static void undo_stop(Vm *vm, GString *troubles)
-{
-    GError *error = NULL;
-
-    if (vm_has_ended(vm) || vm_state(vm) == VM_RUNNING)
-        return;
-    if (!has_completed(vm) && !vm_migration_cancel(vm, &error) && has_completed(vm))
-        g_clear_error(&error);
-    note_trouble(troubles, g_steal_pointer(&error));
-    /* One that has completed may be about to stand still for good: only then does it take a resume.
-     */
-    if (has_completed(vm) &&
-        !vm_migration_await(vm, VM_MIGRATION_COMPLETED, COMPLETE_MS, NULL, &error))
-        note_trouble(troubles, g_steal_pointer(&error));
-    /* A guest that powered itself off just before the stop shows it now, and is not resumed. */
-    if (!vm_has_ended(vm) && !vm_resume(vm, &error))
-        note_trouble(troubles, error);
-}
-
-static void undo_stop_r(Source *source, GString *troubles)
-{
-    g_clear_pointer(&source->domain_r_frames, frame_watch_free);
-    /* Promise 2: without its user VM Domain R does not run, unless to show that it has ended. */
-    if (vm_state(source->user_vm.vm) == VM_PAUSED)
-        return;
-    undo_stop(source->domain_r.vm, troubles);
-    kick_send(source->pair->kick);
-}
-
-static void undo_stop_u(Source *source, GString *troubles)
-{
-    g_clear_pointer(&source->user_vm_frames, frame_watch_free);
-    undo_stop(source->user_vm.vm, troubles);
-    relay_thaw(source->pair->relay);
-}
-
-static const struct {
-    gboolean (*run)(Source *source, GError **error);
-    void (*undo)(Source *source, GString *troubles); /* NULL: nothing to undo */
-} phases[PHASE_COUNT] = {
+const SourcePhase source_phases[PHASE_COUNT] = {
     [PHASE_OFFER] = {run_offer, NULL},
     [PHASE_PREPARE] = {run_prepare, NULL},
-    [PHASE_PRE_COPY] = {run_pre_copy, undo_pre_copy},
+    [PHASE_PRE_COPY] = {run_pre_copy, source_undo_pre_copy},
     [PHASE_CONVERGED] = {run_converged, NULL},
-    [PHASE_STOP_R] = {run_stop_r, undo_stop_r},
+    [PHASE_STOP_R] = {run_stop_r, source_undo_stop_r},
     [PHASE_QUIESCE] = {run_quiesce, NULL},
-    [PHASE_STOP_U] = {run_stop_u, undo_stop_u},
+    [PHASE_STOP_U] = {run_stop_u, source_undo_stop_u},
     [PHASE_HANDOVER] = {run_handover, NULL},
     [PHASE_COMPLETE] = {run_complete, NULL},
     [PHASE_COMMIT] = {run_commit, NULL},
     [PHASE_RETIRE] = {run_retire, NULL},
 };
-
-/* A VM that has ended ends the co-migration by the way of a cancel; that is what is to be told. */
-static void explain(const Source *source, GError **failure)
-{
-    Vm *const vms[] = {source->user_vm.vm, source->domain_r.vm};
-    static const char *const ends[] = {
-        [VM_GONE] = "has ended during the co-migration; its log tells why",
-        [VM_OFF] = "has been powered off by its guest during the co-migration, and stays here",
-        [VM_CRASHED] = "has crashed during the co-migration, and stays here",
-    };
-
-    for (gsize i = 0; i < G_N_ELEMENTS(vms); i++) {
-        if (!vm_has_ended(vms[i]))
-            continue;
-        g_clear_error(failure);
-        *failure = g_error_new(DMORE_ERROR, DMORE_ERROR_FAILED, "%s %s", vm_name(vms[i]),
-                               ends[vm_state(vms[i])]);
-        return;
-    }
-}
-
-/* Decide whether this host goes back, and note it before anything is done.
- *
- * Return: FALSE when there is nothing to go back to but the destination may have it all: it has to
- * be asked, and the pair is undecided.
- */
-static gboolean note_going_back(Source *source, GString *troubles)
-{
-    const char *state_dir = source->pair->host->state_dir;
-    gboolean gone = vm_state(source->user_vm.vm) == VM_GONE;
-    GError *error = NULL;
-
-    if (source->note->word == NOTE_NONE)
-        return TRUE;
-    if (gone && source->complete_sent && !link_peer_failed(source->link)) {
-        if (source->note->word != NOTE_COMMIT &&
-            !note_write(source->note, state_dir, NOTE_COMMIT, FALSE, &error)) {
-            g_critical("%s", error->message);
-            g_error_free(error);
-            source->note->word = NOTE_COMMIT;
-        }
-        pair_set_state(source->pair, PAIR_UNDECIDED);
-        return FALSE;
-    }
-    gboolean noted = source->complete_sent && !gone
-                         ? note_write(source->note, state_dir, NOTE_ABORT, TRUE, &error)
-                         : note_remove(source->note, state_dir, FALSE, &error);
-    if (!noted)
-        note_trouble(troubles, error);
-    return TRUE;
-}
-
-/* The destination learns at once that it is over; what it does not hear now it will be told later,
- * as the note says.
- */
-static void tell_gone_back(Source *source, const GError *reason)
-{
-    g_autoptr(GError) untold = NULL;
-
-    if (source->link && !link_lost(source->link)) {
-        link_send_error(source->link, reason);
-        /* When the operator hears of it, nothing is left on the other host. */
-        link_await_end(source->link, FAREWELL_MS);
-    }
-    g_clear_pointer(&source->link, link_free);
-    if (source->note->word == NOTE_ABORT &&
-        !settle_note_once(source->pair->host, source->note, NULL, &untold))
-        g_message("%s has yet to be told that the pair stays here: %s", source->order->host,
-                  untold->message);
-}
-
-/* Back to where it began: both VMs run here. The VMs come first; the destination cannot do any harm
- * without a commit, so it may learn of it later.
- */
-static void undo(Source *source, GString *troubles, GError **failure)
-{
-    for (int phase = (int)source->phase; phase >= 0; phase--)
-        if (phases[phase].undo)
-            phases[phase].undo(source, troubles);
-    pair_set_state(source->pair, PAIR_RUNNING);
-    g_message("co-migration to %s ends in phase %s: %s%s", source->order->host,
-              phase_name(source->phase), (*failure)->message, troubles->str);
-    tell_gone_back(source, *failure);
-    if (troubles->len) {
-        GError *extended = g_error_new(DMORE_ERROR, dmore_error_of(*failure), "%s%s",
-                                       (*failure)->message, troubles->str);
-        g_error_free(*failure);
-        *failure = extended;
-    }
-}
-
-/* Which host runs the pair only the destination can tell now. */
-static void leave_undecided(Source *source, GError **failure)
-{
-    GError *undecided =
-        g_error_new(DMORE_ERROR, DMORE_ERROR_UNDECIDED,
-                    "it is not known whether %s runs the pair now: %s. It is asked until it "
-                    "answers, and nothing runs here meanwhile; 'dmore status %s' tells more",
-                    source->order->host, (*failure)->message, source->pair->config->name);
-
-    g_error_free(*failure);
-    *failure = undecided;
-    g_clear_pointer(&source->link, link_free);
-}
-
-static void fail(Source *source, GError **failure)
-{
-    g_autoptr(GString) troubles = g_string_new(NULL);
-
-    if (source->pair->state == PAIR_MIGRATING)
-        explain(source, failure);
-    if (source->pair->state == PAIR_MIGRATING && note_going_back(source, troubles))
-        undo(source, troubles, failure);
-    else
-        leave_undecided(source, failure);
-}
 
 static gboolean run_phase(Source *source, GError **error)
 {
@@ -673,8 +461,8 @@ static gboolean run_phase(Source *source, GError **error)
 
     g_message("phase %s", phase_name(source->phase));
     tell_progress(source);
-    gboolean done =
-        hold_phase(source->phase, cancellable, error) && phases[source->phase].run(source, error);
+    gboolean done = hold_phase(source->phase, cancellable, error) &&
+                    source_phases[source->phase].run(source, error);
     gint64 took_us = g_get_monotonic_time() - begun_us;
     source->report->phase_us[source->phase] = took_us;
     if (done)
@@ -691,7 +479,7 @@ static gboolean run_phases(Source *source, GError **error)
         GError *failure = NULL;
         if (run_phase(source, &failure))
             continue;
-        fail(source, &failure);
+        source_fail(source, &failure);
         g_propagate_error(error, failure);
         return FALSE;
     }
