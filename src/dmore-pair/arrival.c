@@ -107,6 +107,9 @@ void arrival_ask(Arrival *arrival, Request *request, const char *id, const char 
 
     if (!arrival->note || g_strcmp0(id, arrival->note->id) != 0) {
         say(request, "unknown");
+    } else if (arrival->pair && arrival->pair->state != PAIR_RUNNING && retire) {
+        /* No source says so: it has nothing any more, so this copy is not ended for it. */
+        say(request, answer_name(ANSWER_WAIT));
     } else if (arrival_is_waiting(arrival)) {
         if (arrival->verdict == VERDICT_NONE)
             arrival->verdict = commit ? VERDICT_RUN : VERDICT_END;

@@ -194,6 +194,14 @@ class Host:
                 return pid
         raise LookupError(f"no VM {name} on host {self.name}")
 
+    def dmore_pair(self, name):
+        """The process that runs a pair: it keeps its directory's lock."""
+        keeper = str(self.pair_files(name) / "keeper")
+        for pid in self.pids():
+            if keeper in processes.open_files(pid):
+                return pid
+        raise LookupError(f"nobody runs {name} on host {self.name}")
+
     def is_hypervisor(self, name):
         """Whether a VM has a process here."""
         try:

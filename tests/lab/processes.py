@@ -20,6 +20,16 @@ def parent(pid):
     return int(_read(pid, "stat").rpartition(")")[2].split()[1])
 
 
+def open_files(pid):
+    """The paths of the files that a process has open."""
+    found = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                found.append(os.readlink(f"/proc/{pid}/fd/{number}"))
+    return found
+
+
 def _read(pid, file):
     try:
         with open(f"/proc/{pid}/{file}", encoding="utf-8", errors="replace") as text:
@@ -42,6 +52,7 @@ def await_end(pid, timeout=30):
 def kill(*pids):
     """Kill processes, one after the other, and wait until each has ended, so that others can know it."""
     for pid in pids:
+        assert pid > 1  # who has taken over whose parent has ended is none of ours
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         assert await_end(pid)
