@@ -46,6 +46,8 @@ struct View {
     gint64 last_change;   /* us */
     gboolean reported;    /* a report of a change is on its way to the main context */
     gint64 reported_at;
+    GArray *spots;      /* ViewSpot */
+    GPtrArray *at_spot; /* the pixels that each had after the last update */
 };
 
 static const char tag; /* its address marks our data in the client */
@@ -127,12 +129,22 @@ static rfbBool on_size(rfbClient *client)
     view->seen = g_malloc0(size);
     view->width = client->width;
     view->height = client->height;
+    /* The places were of another picture. */
+    g_array_set_size(view->spots, 0);
+    g_ptr_array_set_size(view->at_spot, 0);
     view->differs = TRUE;
     client->updateRect.x = client->updateRect.y = 0;
     client->updateRect.w = client->width;
     client->updateRect.h = client->height;
     say(view, SAY_RESIZED, client->width, client->height, NULL);
     return TRUE;
+}
+
+/* The fourth byte of a pixel has no meaning, and decoders leave different things there. */
+static void blank_fourth(guint8 *pixels, gsize length)
+{
+    for (gsize i = 3; i < length; i += 4)
+        pixels[i] = 0;
 }
 
 static void on_rectangle(rfbClient *client, int x, int y, int width, int height)
@@ -143,10 +155,39 @@ static void on_rectangle(rfbClient *client, int x, int y, int width, int height)
     for (int row = y; row < y + height; row++) {
         gsize at = ((gsize)row * (gsize)view->width + (gsize)x) * 4;
         gsize length = (gsize)width * 4;
+        blank_fourth(client->frameBuffer + at, length);
         if (memcmp(view->seen + at, client->frameBuffer + at, length) == 0)
             continue;
         memcpy(view->seen + at, client->frameBuffer + at, length);
         view->differs = TRUE;
+    }
+}
+
+/* Whether a place is other than @pixels, which are brought up to date. */
+static gboolean spot_differs(const View *view, const ViewSpot *spot, guint8 *pixels)
+{
+    gsize length = (gsize)spot->width * 4;
+    gboolean differs = FALSE;
+    for (int row = 0; row < spot->height; row++) {
+        gsize at = ((gsize)(spot->y + row) * (gsize)view->width + (gsize)spot->x) * 4;
+        guint8 *known = pixels + (gsize)row * length;
+        if (memcmp(known, view->seen + at, length) == 0)
+            continue;
+        memcpy(known, view->seen + at, length);
+        differs = TRUE;
+    }
+    return differs;
+}
+
+static void look_at_spots(View *view, gint64 now)
+{
+    for (guint i = 0; i < view->spots->len; i++) {
+        ViewSpot *spot = &g_array_index(view->spots, ViewSpot, i);
+        if (!spot_differs(view, spot, g_ptr_array_index(view->at_spot, i)))
+            continue;
+        spot->changes++;
+        if (!spot->first)
+            spot->first = now;
     }
 }
 
@@ -157,6 +198,7 @@ static void on_update_finished(rfbClient *client)
     view->statistics.updates++;
     if (!view->differs)
         return;
+    look_at_spots(view, now);
     view->differs = FALSE;
     view->statistics.changes++;
     view->statistics.longest_gap = MAX(view->statistics.longest_gap, now - view->last_change);
@@ -328,6 +370,8 @@ View *view_connect(const ViewOptions *options, const ViewEvents *events, gpointe
     view->data = data;
     view->last_change = g_get_monotonic_time();
     g_mutex_init(&view->lock);
+    view->spots = g_array_new(FALSE, FALSE, sizeof(ViewSpot));
+    view->at_spot = g_ptr_array_new_with_free_func(g_free);
 
     rfbClient *client = rfbGetClient(8, 3, 4);
     rfbClientSetClientData(client, (void *)&tag, view);
@@ -381,6 +425,8 @@ void view_close(View *view)
         rfbClientCleanup(view->client);
     }
     g_mutex_clear(&view->lock);
+    g_array_unref(view->spots);
+    g_ptr_array_unref(view->at_spot);
     g_free(view->seen);
     g_free(view);
 }
@@ -452,6 +498,32 @@ GBytes *view_snapshot(View *view)
         memcpy(file->data + at + i * 3, view->client->frameBuffer + i * 4, 3);
     g_mutex_unlock(&view->lock);
     return g_byte_array_free_to_bytes(file);
+}
+
+void view_watch(View *view, const ViewSpot *spots, guint n)
+{
+    g_mutex_lock(&view->lock);
+    g_array_set_size(view->spots, 0);
+    g_ptr_array_set_size(view->at_spot, 0);
+    for (guint i = 0; i < n; i++) {
+        ViewSpot spot = spots[i];
+        spot.first = 0;
+        spot.changes = 0;
+        if (spot.x < 0 || spot.y < 0 || spot.x + spot.width > view->width ||
+            spot.y + spot.height > view->height)
+            spot.width = spot.height = 0;
+        g_array_append_val(view->spots, spot);
+        g_ptr_array_add(view->at_spot, g_malloc0((gsize)spot.width * (gsize)spot.height * 4));
+        spot_differs(view, &spot, g_ptr_array_index(view->at_spot, i));
+    }
+    g_mutex_unlock(&view->lock);
+}
+
+void view_spots(View *view, ViewSpot *spots)
+{
+    g_mutex_lock(&view->lock);
+    memcpy(spots, view->spots->data, view->spots->len * sizeof(ViewSpot));
+    g_mutex_unlock(&view->lock);
 }
 
 void view_statistics(View *view, gboolean reset, ViewStatistics *statistics)

@@ -42,6 +42,13 @@ typedef struct {
     gint64 longest_gap; /* us between two changes, the time since the last one included */
 } ViewStatistics;
 
+/* A place on the screen that is watched. */
+typedef struct {
+    int x, y, width, height;
+    gint64 first;  /* us, monotonic: when the first update that changed it had been read; 0: none */
+    guint changes; /* updates that changed it */
+} ViewSpot;
+
 /* view_connect() - connect, authenticate, ask for the first picture; blocks
  * Return: NULL with what libvncclient said last.
  */
@@ -67,6 +74,18 @@ gboolean view_takes_extended_keys(View *view);
 
 /* view_snapshot() - the picture between two updates as a binary PPM file */
 GBytes *view_snapshot(View *view);
+
+/* view_watch() - watch these places from now on, and no others
+ *
+ * Each update is compared with the one before at these places. One that is not in the picture never
+ * changes. A new size of the picture ends the watch.
+ */
+void view_watch(View *view, const ViewSpot *spots, guint n);
+
+/* view_spots() - what has been seen at the watched places, in their order
+ * @spots: receives as many as are watched; unchanged after the end of the watch
+ */
+void view_spots(View *view, ViewSpot *spots);
 
 /* view_statistics() - since the connection, or since they were last reset */
 void view_statistics(View *view, gboolean reset, ViewStatistics *statistics);

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is compared: a pair of D-MORE, and the same user VM with QEMU's own VNC server.
+
+The stock VM's command line is the one that dmore-pair has given to its user VM, read from the running
+process; only what D-MORE adds is taken away and what a user of `-vnc` would write instead is put there.
+So both have the same machine, memory, graphics card, guest and accelerator.
+"""
+
+import itertools
+import json
+import os
+import subprocess
+
+from lab import Guest, Pair
+
+from .processes import parent
+from .qmp import Qmp
+
+GUEST_MEMORY = "256M"
+MODULE = {"text": None, "virtio-vga": "virtio-gpu"}
+# How the guest's text console is laid out: cell in pixels, columns.
+CELLS = {"text": ("9x16", 80), "virtio-vga": ("8x16", 160)}
+
+
+class System:
+    """A VM with a console: name, guest, and where the console is."""
+
+    def __init__(self, lab, name, guest):
+        self.lab, self.name, self.guest = lab, name, guest
+
+    def measure(self, *words, options=("-e", "zrle"), command=None):
+        """Run vncmeasure at this console; what it printed."""
+        tool = self.lab.tools.vncdrive.parents[2] / "bench/client/vncmeasure"
+        words = [tool, *options, f"{self.address}:{self.port}", *words]
+        result = subprocess.run((command or self.lab.client_command)(words), stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True, timeout=300)
+        if result.returncode != 0:
+            raise RuntimeError(f"{self.name}: {' '.join(map(str, words))}: {result.stderr.strip()}")
+        return json.loads(result.stdout)
+
+    def set_screen(self, screen):
+        """From "text", VGA's text mode in which a guest starts, to "virtio-vga"."""
+        if MODULE[screen]:
+            self.guest.run(f"load {MODULE[screen]}")
+        self.guest.command("clear")
+
+
+class Dmore(System):
+    """A pair, started as an operator does."""
+
+    def __init__(self, lab, name="bench", number=10, **user_vm):
+        guest = Guest(lab.directory / f"{name}.guest")
+        lab.on_close(guest.close)
+        super().__init__(lab, "D-MORE", guest)
+        self.pair = Pair(lab, name, number, user_vm={"memory": GUEST_MEMORY})
+        self.pair.use_guest(guest, **user_vm)
+        self.pair.up(lab.a)
+        self.address, self.port = self.pair.address, self.pair.port
+
+    def await_boot(self):
+        self.guest.await_boot()
+
+    def pids(self):
+        status = self.pair.status()
+        user_vm = status["user_vm"]["pid"]
+        return {"user VM": user_vm, "Domain R": status["domain_r"]["pid"], "dmore-pair": parent(user_vm)}
+
+    def close(self):
+        self.pair.down()
+
+
+class Stock(System):
+    """The same user VM under QEMU alone.
+
+    keyboard: "PS/2", the machine's own, or "usb-kbd"
+    """
+
+    _displays = itertools.count(1)
+
+    def __init__(self, lab, model, keyboard="PS/2", host=None, incoming=False, guest=None):
+        """
+        model: the Dmore whose user VM's command line is taken
+        guest: of the VM that is to come, if this is a migration's destination
+        """
+        self.host = host or lab.a
+        self.keyboard, self.model = keyboard, model
+        self.number = next(Stock._displays)
+        path = lab.directory / f"stock{self.number}"
+        if not guest:
+            guest = Guest(path.with_suffix(".guest"))
+            lab.on_close(guest.close)
+        super().__init__(lab, f"QEMU -vnc, {keyboard}", guest)
+        self.address, self.port = self.host.address, 5900 + self.number
+        self._monitor = path.with_suffix(".monitor")
+        words = self._command_line(incoming)
+        with open(path.with_suffix(".log"), "wb") as log:
+            self.process = subprocess.Popen(self.host.command(words), stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log)
+        lab.on_close(self.close)
+        self._await_monitor(log.name)
+        self.qmp = Qmp(self._monitor)
+        if not incoming:
+            guest.follow(self.process.pid, 120)
+
+    def _await_monitor(self, log):
+        """QEMU has made its monitor's socket when it can be connected to."""
+        result = subprocess.run(
+            ["socat", "-u", "/dev/null", f"UNIX-CONNECT:{self._monitor},retry=600,interval=0.05"],
+            stderr=subprocess.PIPE, text=True)
+        if result.returncode != 0 or self.process.poll() is not None:
+            with open(log, encoding="utf-8", errors="replace") as file:
+                raise RuntimeError(f"{self.name} does not start: {file.read()}")
+
+    def _command_line(self, incoming):
+        with open(f"/proc/{self.model.pids()['user VM']}/cmdline", encoding="utf-8") as file:
+            words = file.read().rstrip("\0").split("\0")
+        result = [words.pop(0)]
+        while words:
+            option = words.pop(0)
+            value = words.pop(0) if words and not words[0].startswith("-") else None
+            if option == "-chardev" and value.startswith("socket,id=monitor,"):
+                value = f"socket,id=monitor,path={self._monitor},server=on,wait=off"
+            elif option == "-display":
+                option, value = "-vnc", f"{self.address}:{self.number}"
+            elif self._is_ours(option, value):
+                continue
+            result += [option] if value is None else [option, value]
+        if self.keyboard == "usb-kbd":
+            result += ["-device", "qemu-xhci,id=usb", "-device", "usb-kbd,bus=usb.0",
+                       "-device", "usb-tablet,bus=usb.0"]
+        if incoming:
+            result += ["-incoming", "defer"]
+        return [word.replace(self.model.guest.path, self.guest.path) for word in result]
+
+    @staticmethod
+    def _is_ours(option, value):
+        ours = {
+            "-S": (None,),
+            "-chardev": ("socket,id=monitor-extra", "socket,id=keyboard", "socket,id=pointer"),
+            "-mon": ("chardev=monitor-extra",),
+            "-device": ("qemu-xhci", "usb-redir"),
+            "-incoming": ("",),
+        }
+        return option in ours and (value is None or value.startswith(ours[option]))
+
+    def await_boot(self):
+        self.guest.await_boot(devices=2 if self.keyboard == "usb-kbd" else 0)
+
+    def pids(self):
+        return {"user VM": self.process.pid}
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+
+def in_turns(systems, rounds):
+    """(round, system), so that what disturbs the machine for a while disturbs all alike; every other
+    round goes backwards, so that none always follows the same one."""
+    for number in range(rounds):
+        for system in systems if number % 2 == 0 else reversed(systems):
+            yield number, system
+
+
+def make_all(lab):
+    """A pair and both usual stock VMs, booted at the same time."""
+    pair = Dmore(lab)
+    systems = [pair, Stock(lab, pair, "PS/2"), Stock(lab, pair, "usb-kbd")]
+    for system in systems:
+        system.await_boot()
+    return systems
+
+
+def environment_for(build):
+    """The laboratory's variables for a build directory, where the caller has not set them."""
+    defaults = {"DMORE_BUILD": build, "DMORE_IMAGE": f"{build}/image", "DMORE_GUEST": f"{build}/guest"}
+    for name, value in defaults.items():
+        os.environ.setdefault(name, str(value))
