@@ -68,7 +68,6 @@ static void assert_common(char **arguments)
 {
     assert_string_equal(arguments[0], probe.binary);
     assert_has(arguments, "-name", "guest=user VM a,,b,debug-threads=on");
-    assert_has(arguments, "-accel", "tcg");
     assert_has(arguments, "-cpu", "Westmere");
     assert_has(arguments, "-smp", "2");
     assert_true(g_strv_contains((const char *const *)arguments, "-S"));
@@ -93,6 +92,7 @@ static void test_user_vm(void **state)
     g_auto(GStrv) arguments = cmdline_user_vm(&probe, &spec);
 
     assert_common(arguments);
+    assert_has(arguments, "-accel", "tcg");
     assert_has(arguments, "-machine", "pc-q35-10.0,memory-backend=ram");
     assert_has(arguments, "-m", "size=262144K");
     assert_has(arguments, "-display", "dbus,p2p=yes");
@@ -171,7 +171,9 @@ static void test_domain_r(void **state)
 
     assert_common(arguments);
     assert_has(arguments, "-machine",
-               "pc-q35-10.0,memory-backend=ram,nvdimm=on,smm=off,usb=off,sata=off");
+               "pc-q35-10.0,memory-backend=ram,nvdimm=on,smm=off,usb=off,sata=off,"
+               "hpet=off");
+    assert_has(arguments, "-accel", "tcg,tb-size=16");
     assert_has(arguments, "-m", "size=262144K,slots=1,maxmem=327680K");
     assert_has(arguments, "-object",
                "memory-backend-file,id=region,mem-path=/run/a,,b/region,size=67108864,share=on");
