@@ -7,6 +7,7 @@
 #   make demo       a console that survives two moves; KEEP=1 leaves it running
 #   make check      every test; the last line is 'N passed, N failed'
 #   make faults     every fault in every phase, on real VMs; ONLY=pattern, LIST=1; doc/reliability.md
+#   make bench      D-MORE beside stock QEMU, doc/performance.md; ONLY=NAME for one measure
 #   make model      the co-migration, checked exhaustively; doc/model.md
 #   make soak       N=100 moves there and back, and whether anything wears out
 #   make lint       format and static analysis, and that alone
@@ -68,6 +69,11 @@ faults: packages
 	@$(if $(LIST),,$(MAKE) --no-print-directory all)
 	@DMORE_BUILD=$(abspath $(BUILD)) DMORE_IMAGE=$(abspath $(BUILD)/image) \
 		DMORE_GUEST=$(abspath $(BUILD)/guest) ONLY='$(ONLY)' tests/faults/run $(if $(LIST),--list)
+
+bench: packages
+	@tools/step $(BUILD)/log/bench-packages.log "packages for the benchmarks installed" tools/install-packages bench
+	@$(MAKE) --no-print-directory all
+	@DMORE_BUILD=$(abspath $(BUILD)) bench/run $(ONLY)
 
 model: packages
 	@model/run

@@ -47,10 +47,11 @@ def distributions(result, label):
     result.draw = draw
 
 
-def bars(result, label, value, log=False):
+def bars(result, label, value, log=False, kinds=None):
     """Groups of bars: a group for each kind of sample, a bar for each system, as high as value(samples)."""
     def draw(path):
-        kinds = ordered(what for _, what, _ in result.samples)
+        nonlocal kinds
+        kinds = kinds or ordered(what for _, what, _ in result.samples)
         systems = ordered(system for system, _, _ in result.samples)
         figure, panel = pyplot.subplots(figsize=(max(4.5, 0.5 * len(kinds) * len(systems) + 2), 3.4))
         width = 0.8 / len(systems)

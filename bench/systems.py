@@ -10,14 +10,16 @@ import itertools
 import json
 import os
 import subprocess
+import time
 
-from lab import Guest, Pair
+from lab import Client, Guest, Pair
 
 from .processes import parent
 from .qmp import Qmp
 
 GUEST_MEMORY = "256M"
 MODULE = {"text": None, "virtio-vga": "virtio-gpu"}
+WIDTH = {"text": 720, "virtio-vga": 1280}
 # How the guest's text console is laid out: cell in pixels, columns.
 CELLS = {"text": ("9x16", 80), "virtio-vga": ("8x16", 160)}
 
@@ -43,6 +45,9 @@ class System:
         if MODULE[screen]:
             self.guest.run(f"load {MODULE[screen]}")
         self.guest.command("clear")
+        client = Client(self.lab, self.address, self.port, name=f"size-{self.port}")
+        client.journal.find(lambda entry: entry.get("width") == WIDTH[screen], 30, f"a width of {WIDTH[screen]}")
+        client.close()
 
 
 class Dmore(System):
@@ -57,8 +62,16 @@ class Dmore(System):
         self.pair.up(lab.a)
         self.address, self.port = self.pair.address, self.pair.port
 
+    stays_connected = True
+
     def await_boot(self):
         self.guest.await_boot()
+
+    def migrate(self, _):
+        """Move to the other host; what it took, in ms, and bytes. The bandwidth is the host's."""
+        result = self.pair.migrate()
+        return {"total": result["total_ms"], "user VM": result["user_vm_pause_ms"],
+                "Domain R": result["domain_r_pause_ms"], "bytes of Domain R": result["domain_r_bytes"]}
 
     def pids(self):
         status = self.pair.status()
@@ -145,6 +158,29 @@ class Stock(System):
 
     def await_boot(self):
         self.guest.await_boot(devices=2 if self.keyboard == "usb-kbd" else 0)
+
+    stays_connected = False
+
+    def migrate(self, bandwidth):
+        """Move to the other host as QEMU's manual says, without encryption; what it took, in ms. The console has
+        another address then."""
+        to = Stock(self.lab, self.model, self.keyboard, self.lab.other(self.host), True, self.guest)
+        uri = f"tcp:{to.host.address}:{to.port + 1000}"
+        to.qmp.do("migrate-incoming", uri=uri)
+        self.qmp.do("migrate-set-capabilities", capabilities=[{"capability": "events", "state": True}])
+        self.qmp.do("migrate-set-parameters", **{"max-bandwidth": bandwidth})
+        begin = time.monotonic()
+        self.qmp.do("migrate", uri=uri)
+        self.stopped_at = stopped = self.qmp.await_event("STOP")
+        end = self.qmp.await_event("MIGRATION", status="completed")
+        resumed = to.qmp.await_event("RESUME")
+        told = self.qmp.do("query-migrate")
+        self.guest.follow(to.process.pid)
+        self.close()
+        for name in ("host", "address", "port", "process", "qmp"):
+            setattr(self, name, getattr(to, name))
+        return {"total": (max(end, resumed) - begin) * 1000, "user VM": (resumed - stopped) * 1000,
+                "QEMU's downtime": told["downtime"]}
 
     def pids(self):
         return {"user VM": self.process.pid}

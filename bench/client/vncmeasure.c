@@ -7,12 +7,15 @@
  * on the screen where its answer appears has changed. So a server that merges the answers to
  * several presses, or sends updates in which nothing is new, is measured like any other.
  *
- *	echo RATE COUNT CELL COLUMNS SEED	type COUNT letters; the guest echoes each in the
- *next cell mark RATE COUNT SPOT SEED	press a key COUNT times; the guest changes the spot each
- *time watch SECONDS SPOT	count frames: updates in which the spot changed
+ * echo RATE COUNT CELL COLUMNS SEED
+ *	type COUNT letters; the guest echoes each in the next cell of its text console
+ * watch SECONDS FRAMES RATE ANSWERS SEED
+ *	count frames: updates in which the spot FRAMES changed; press a key now and then, which the
+ *	guest answers by changing the spot ANSWERS
  *
- * CELL is WIDTHxHEIGHT, SPOT WIDTHxHEIGHT+X+Y, in pixels. Presses come at random times with the
- * given mean rate, since with a steady one they would keep step with a server's timers.
+ * CELL is WIDTHxHEIGHT, FRAMES and ANSWERS WIDTHxHEIGHT+X+Y, in pixels. Presses come at random
+ * times with the given mean rate, since with a steady one they would keep step with a server's
+ * timers.
  */
 #include <json-glib/json-glib.h>
 #include <locale.h>
@@ -26,7 +29,8 @@
 #define PATIENCE 5000000 /* us that an answer may take */
 #define STILL 200000     /* us without a change before a measurement begins */
 #define EMPTY_WITHIN 20000000
-#define SLICE 2000 /* us between two looks at what the reader has seen */
+#define SLICE 2000            /* us between two looks at what the reader has seen */
+#define FIRST_PICTURE 1000000 /* us for it to come */
 #define MAX_PRESSES 1000
 
 static gboolean lost;
@@ -112,18 +116,15 @@ static void add_latency(JsonArray *array, gint64 pressed, gint64 answered)
         json_array_add_null_element(array);
 }
 
-static void print(const char *key, JsonArray *array, View *view)
+/* What was measured, and what the client has received meanwhile. */
+static void print(JsonObject *result, View *view)
 {
     ViewStatistics statistics;
     view_statistics(view, FALSE, &statistics);
-    g_autoptr(JsonNode) node = json_node_init_object(json_node_alloc(), json_object_new());
-    JsonObject *object = json_node_get_object(node);
-    if (array)
-        json_object_set_array_member(object, key, array);
-    json_object_set_int_member(object, "updates", (gint64)statistics.updates);
-    json_object_set_int_member(object, "changes", (gint64)statistics.changes);
-    json_object_set_int_member(object, "bytes", (gint64)statistics.bytes);
-    json_object_unref(object);
+    json_object_set_int_member(result, "updates", (gint64)statistics.updates);
+    json_object_set_int_member(result, "changes", (gint64)statistics.changes);
+    json_object_set_int_member(result, "bytes", (gint64)statistics.bytes);
+    g_autoptr(JsonNode) node = json_node_init_object(json_node_alloc(), result);
     g_autofree char *line = json_to_string(node, FALSE);
     printf("%s\n", line);
 }
@@ -203,59 +204,68 @@ static gboolean measure_echo(View *view, const Keyboard *keyboard, const gint64 
         wait_until(g_get_monotonic_time() + SLICE);
 
     JsonArray *array = json_array_new();
-    for (guint i = 0; i < count; i++)
+    JsonArray *times = json_array_new();
+    for (guint i = 0; i < count; i++) {
         add_latency(array, pressed[i], spots[i].first);
-    print("ms", array, view);
+        json_array_add_int_element(times, pressed[i]);
+    }
+    g_autoptr(JsonObject) result = json_object_new();
+    json_object_set_array_member(result, "ms", array);
+    json_object_set_array_member(result, "pressed_us", times);
+    print(result, view);
     return !lost;
 }
 
-/* One press at a time: the spot shows only that something was answered, not what. */
-static gboolean measure_mark(View *view, const Keyboard *keyboard, const gint64 *changed,
-                             char **words)
+/* The latency of one press, which the spot @answers shows by changing. The spot tells that
+ * something was answered, not what, so the next press waits for it. */
+static gint64 press_and_wait(View *view, const Keyboard *keyboard, ViewSpot *spots, guint answers,
+                             gint64 limit)
 {
-    double rate = g_ascii_strtod(words[0], NULL);
-    guint count = (guint)g_ascii_strtoull(words[1], NULL, 10);
-    g_autoptr(GRand) random = g_rand_new_with_seed((guint32)g_ascii_strtoull(words[3], NULL, 10));
-    ViewSpot spot;
-    if (rate <= 0 || !count || count > MAX_PRESSES || !parse_spot(words[2], &spot))
-        return FALSE;
-
-    g_autoptr(JsonArray) array = json_array_new();
-    gint64 next = g_get_monotonic_time() + PATIENCE / 5; /* the first picture comes meanwhile */
-    for (guint i = 0; i < count && !lost; i++) {
-        gint64 pressed;
-        next = MAX(next, g_get_monotonic_time()) + next_pause(random, rate);
-        wait_until(next);
-        view_watch(view, &spot, 1);
-        if (!stroke(view, keyboard, 'a', &pressed))
-            return FALSE;
-        while (!all_answered(view, &spot, 1) && !lost &&
-               g_get_monotonic_time() - pressed < 4 * (gint64)PATIENCE)
-            wait_until(g_get_monotonic_time() + SLICE);
-        add_latency(array, pressed, spot.first);
-    }
-    print("ms", json_array_ref(array), view);
-    return !lost;
+    gint64 pressed;
+    view_spots(view, spots);
+    guint before = spots[answers].changes;
+    if (!stroke(view, keyboard, 'a', &pressed))
+        return 0;
+    do {
+        wait_until(g_get_monotonic_time() + SLICE);
+        view_spots(view, spots);
+        if (spots[answers].changes > before)
+            return spots[answers].last - pressed;
+    } while (g_get_monotonic_time() < limit && !lost);
+    return 0;
 }
 
 static gboolean measure_watch(View *view, const Keyboard *keyboard, const gint64 *changed,
                               char **words)
 {
     gint64 duration = (gint64)(g_ascii_strtod(words[0], NULL) * 1e6);
-    ViewSpot spot;
-    if (duration <= 0 || !parse_spot(words[1], &spot))
+    double rate = g_ascii_strtod(words[2], NULL);
+    g_autoptr(GRand) random = g_rand_new_with_seed((guint32)g_ascii_strtoull(words[4], NULL, 10));
+    ViewSpot spots[2];
+    if (duration <= 0 || !parse_spot(words[1], &spots[0]) || !parse_spot(words[3], &spots[1]))
         return FALSE;
-    wait_until(g_get_monotonic_time() + PATIENCE / 5); /* not the first picture */
+    wait_until(g_get_monotonic_time() + FIRST_PICTURE);
     ViewStatistics statistics;
-    view_watch(view, &spot, 1);
+    view_watch(view, spots, 2);
     view_statistics(view, TRUE, &statistics);
     gint64 begin = g_get_monotonic_time();
-    wait_until(begin + duration);
-    view_spots(view, &spot);
-    JsonArray *array = json_array_new();
-    json_array_add_int_element(array, spot.changes);
-    json_array_add_double_element(array, (double)(g_get_monotonic_time() - begin) / 1e6);
-    print("frames_in_seconds", array, view);
+    JsonArray *latencies = json_array_new();
+    while (rate > 0 && !lost) {
+        gint64 next = g_get_monotonic_time() + next_pause(random, rate);
+        if (next >= begin + duration)
+            break;
+        wait_until(next);
+        add_latency(latencies, 0,
+                    press_and_wait(view, keyboard, spots, 1, begin + duration + PATIENCE));
+    }
+    wait_until(MAX(begin + duration, g_get_monotonic_time()));
+    view_spots(view, spots);
+    g_autoptr(JsonObject) result = json_object_new();
+    json_object_set_array_member(result, "ms", latencies);
+    json_object_set_int_member(result, "frames", spots[0].changes);
+    json_object_set_double_member(result, "seconds",
+                                  (double)(g_get_monotonic_time() - begin) / 1e6);
+    print(result, view);
     return !lost;
 }
 
@@ -265,8 +275,7 @@ static const struct {
     gboolean (*function)(View *view, const Keyboard *keyboard, const gint64 *changed, char **words);
 } measurements[] = {
     {"echo", 5, measure_echo},
-    {"mark", 4, measure_mark},
-    {"watch", 2, measure_watch},
+    {"watch", 5, measure_watch},
 };
 
 static int measure(View *view, const Keyboard *keyboard, const gint64 *changed, int argc,

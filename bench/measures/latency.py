@@ -35,8 +35,8 @@ def compare(result, systems, screen, rate, count, rounds):
     return rows, medians
 
 
-def run(result, lab, rates, count, rounds, limit):
-    systems = make_all(lab)
+def run(result, lab_of, rates, count, rounds, limit):
+    systems = make_all(lab_of())
     rows = []
     for screen in CELLS:
         for system in systems:
@@ -52,9 +52,9 @@ def run(result, lab, rates, count, rounds, limit):
     return result
 
 
-def latency(lab):
-    return run(Result("latency", "Key press to update, at human speed"), lab, [HUMAN], 20, 2, 0.2)
+def latency(lab_of):
+    return run(Result("latency", "Key press to update, at human speed"), lab_of, [HUMAN], 20, 2, 0.2)
 
 
-def typing(lab):
-    return run(Result("typing", "Key press to update, at 10 and 30 presses a second"), lab, [10, 30], 120, 4, 0.5)
+def typing(lab_of):
+    return run(Result("typing", "Key press to update, at 10 and 30 presses a second"), lab_of, [10, 30], 120, 4, 0.5)

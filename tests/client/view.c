@@ -186,6 +186,7 @@ static void look_at_spots(View *view, gint64 now)
         if (!spot_differs(view, spot, g_ptr_array_index(view->at_spot, i)))
             continue;
         spot->changes++;
+        spot->last = now;
         if (!spot->first)
             spot->first = now;
     }
@@ -508,6 +509,7 @@ void view_watch(View *view, const ViewSpot *spots, guint n)
     for (guint i = 0; i < n; i++) {
         ViewSpot spot = spots[i];
         spot.first = 0;
+        spot.last = 0;
         spot.changes = 0;
         if (spot.x < 0 || spot.y < 0 || spot.x + spot.width > view->width ||
             spot.y + spot.height > view->height)

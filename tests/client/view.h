@@ -46,6 +46,7 @@ typedef struct {
 typedef struct {
     int x, y, width, height;
     gint64 first;  /* us, monotonic: when the first update that changed it had been read; 0: none */
+    gint64 last;   /* likewise */
     guint changes; /* updates that changed it */
 } ViewSpot;
 

@@ -163,16 +163,37 @@ const char *draw_mode(char *arguments)
     return why;
 }
 
+bool draw_screen(struct drawing *drawing)
+{
+    *drawing = (struct drawing){
+        .pixels = screen.pixels,
+        .width = screen.width,
+        .height = screen.height,
+        .stride = screen.pitch / 4,
+    };
+    return screen.pixels;
+}
+
+const char *draw_changed(uint32_t width, uint32_t height)
+{
+    struct drm_clip_rect corner = {.x2 = (unsigned short)width, .y2 = (unsigned short)height};
+    struct drm_mode_fb_dirty_cmd dirty = {
+        .fb_id = screen.framebuffer,
+        .num_clips = 1,
+        .clips_ptr = (uintptr_t)&corner,
+    };
+    /* A device that scans the memory out itself does not need to be told and says so. */
+    if (ioctl(screen.fd, DRM_IOCTL_MODE_DIRTYFB, &dirty) < 0 && errno != ENOSYS)
+        return "the picture is not taken";
+    return NULL;
+}
+
 const char *draw_paint(char *arguments)
 {
     if (!screen.pixels)
         return "set a mode first";
     fill((uint32_t)strtoul(arguments, NULL, 10));
-    struct drm_mode_fb_dirty_cmd dirty = {.fb_id = screen.framebuffer};
-    /* A device that scans the memory out itself does not need to be told and says so. */
-    if (ioctl(screen.fd, DRM_IOCTL_MODE_DIRTYFB, &dirty) < 0 && errno != ENOSYS)
-        return "the picture is not taken";
-    return NULL;
+    return draw_changed(screen.width, screen.height);
 }
 
 void draw_next(void)

@@ -64,6 +64,7 @@ enum source {
     SOURCE_CLOCK,
     SOURCE_BUSY,
     SOURCE_CYCLE,
+    SOURCE_VIDEO,
     SOURCES
 };
 
@@ -72,6 +73,7 @@ static int console_fd;
 static int port_fd;
 static int busy_fd;
 static int cycle_fd;
+static int video_fd;
 static unsigned int lines_drawn;
 
 void report(const char *format, ...)
@@ -224,6 +226,8 @@ static void device_readable(int number)
                                                : NULL;
         if (kind)
             report("%s %d %d", kind, e->code, e->value);
+        if (e->type == EV_KEY && e->value == 1)
+            video_pressed();
         else if (e->type == EV_SYN && e->code == SYN_DROPPED)
             report("D event%d", number);
     }
@@ -290,6 +294,12 @@ static const char *command_cycle(char *arguments)
     return NULL;
 }
 
+/* "FRAMES_PER_SECOND": play a video; "0": stop */
+static const char *command_video(char *arguments)
+{
+    return video_play(arguments, video_fd);
+}
+
 /* "COUNT": draw that many lines at once */
 static const char *command_lines(char *arguments)
 {
@@ -352,7 +362,7 @@ static const struct {
     {"print", command_print}, {"clear", command_clear}, {"reading", command_reading},
     {"mode", draw_mode},      {"paint", draw_paint},    {"dirty", load_dirty},
     {"disk", load_disk},      {"net", load_net},        {"run", load_run},
-    {"held", command_held},
+    {"held", command_held},   {"video", command_video},
 };
 
 static void command(char *line)
@@ -431,6 +441,11 @@ static void serve(void)
         if (read(cycle_fd, &expired, sizeof(expired)) > 0)
             draw_next();
     }
+    if (polled[SOURCE_VIDEO].revents) {
+        uint64_t expired;
+        if (read(video_fd, &expired, sizeof(expired)) > 0)
+            video_next();
+    }
     for (int i = 0; i < MAX_DEVICES; i++) {
         if (polled[SOURCES + i].fd >= 0 && polled[SOURCES + i].revents)
             device_readable(i);
@@ -443,6 +458,7 @@ int main(void)
     port_fd = open_raw("/dev/ttyS1");
     busy_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     cycle_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    video_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     int clock_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     int plug_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     inotify_add_watch(plug_fd, INPUT_DIR, IN_CREATE | IN_ATTRIB);
@@ -456,6 +472,7 @@ int main(void)
         [SOURCE_CLOCK] = clock_fd,
         [SOURCE_BUSY] = busy_fd,
         [SOURCE_CYCLE] = cycle_fd,
+        [SOURCE_VIDEO] = video_fd,
     };
     for (int i = 0; i < SOURCES + MAX_DEVICES; i++)
         polled[i] = (struct pollfd){.fd = i < SOURCES ? fds[i] : -1, .events = POLLIN};

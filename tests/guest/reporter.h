@@ -6,6 +6,7 @@
 #define DMORE_TESTS_GUEST_REPORTER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* report() - one line to the laboratory, over the guest's second serial port
  * Also for children: a line is one write, so lines of several processes do not mix.
@@ -27,6 +28,31 @@ const char *draw_paint(char *arguments);
 
 /* draw_next() - another picture in another mode: 800x600 and 1024x768 by turns */
 void draw_next(void);
+
+/* What can be drawn into: 32 bits a pixel, @stride pixels from a line to the next. */
+struct drawing {
+    uint32_t *pixels;
+    uint32_t width, height, stride;
+};
+
+/* draw_screen() - the picture that is shown; false while the text console has the screen */
+bool draw_screen(struct drawing *drawing);
+
+/* draw_changed() - show what was drawn into the upper left corner of that size, in pixels
+ * Return: why it cannot be shown, or NULL.
+ */
+const char *draw_changed(uint32_t width, uint32_t height);
+
+/* video.c */
+
+/* video_play() - "FRAMES_PER_SECOND", in the mode that is set; "0": stop
+ * @timer: a timerfd, to be set; when it expires, video_next() is called
+ */
+const char *video_play(char *arguments, int timer);
+void video_next(void);
+
+/* video_pressed() - a key was pressed: answer in the picture, if a video plays */
+void video_pressed(void);
 
 /* load.c: what keeps a guest busy; each runs in a child of its own */
 
