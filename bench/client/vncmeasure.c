@@ -30,7 +30,7 @@
 #define STILL 200000     /* us without a change before a measurement begins */
 #define EMPTY_WITHIN 20000000
 #define SLICE 2000            /* us between two looks at what the reader has seen */
-#define FIRST_PICTURE 1000000 /* us for it to come */
+#define FIRST_WITHIN 20000000 /* us for the first picture to come, over a slow link too */
 #define MAX_PRESSES 1000
 
 static gboolean lost;
@@ -89,14 +89,15 @@ static gboolean is_empty(View *view, const ViewSpot *spot)
     return TRUE;
 }
 
-/* Until a place is empty and the picture rests: a server may show late that the guest has cleared
- * its screen. FALSE when that does not come about. */
+/* Until a picture has come in which a place is empty, and it rests: a server may show late that the
+ * guest has cleared its screen. FALSE when that does not come about. */
 static gboolean await_empty(View *view, const ViewSpot *spot, const gint64 *changed)
 {
     gint64 limit = g_get_monotonic_time() + EMPTY_WITHIN;
     while (!lost && g_get_monotonic_time() < limit) {
         wait_until(g_get_monotonic_time() + SLICE);
-        if (g_get_monotonic_time() - *changed > STILL && is_empty(view, spot))
+        if (view_has_picture(view) && g_get_monotonic_time() - *changed > STILL &&
+            is_empty(view, spot))
             return TRUE;
     }
     return FALSE;
@@ -244,7 +245,9 @@ static gboolean measure_watch(View *view, const Keyboard *keyboard, const gint64
     ViewSpot spots[2];
     if (duration <= 0 || !parse_spot(words[1], &spots[0]) || !parse_spot(words[3], &spots[1]))
         return FALSE;
-    wait_until(g_get_monotonic_time() + FIRST_PICTURE);
+    gint64 limit = g_get_monotonic_time() + FIRST_WITHIN;
+    while (!view_has_picture(view) && g_get_monotonic_time() < limit && !lost)
+        wait_until(g_get_monotonic_time() + SLICE);
     ViewStatistics statistics;
     view_watch(view, spots, 2);
     view_statistics(view, TRUE, &statistics);

@@ -53,7 +53,7 @@ def run(result, lab_of, rates, count, rounds, limit):
 
 
 def latency(lab_of):
-    return run(Result("latency", "Key press to update, at human speed"), lab_of, [HUMAN], 20, 2, 0.2)
+    return run(Result("latency", "Key press to update, at human speed"), lab_of, [HUMAN], 100, 4, 0.2)
 
 
 def typing(lab_of):

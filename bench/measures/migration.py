@@ -10,7 +10,7 @@ from ..systems import Dmore, Stock, in_turns
 
 BANDWIDTH = 32 << 20  # bytes a second, for both: so that it is the limit, and not the processors
 DRAW_MS = 20  # how often the guest draws a line
-ROUNDS = 1
+ROUNDS = 4
 LOADS = {"idle": "0", "dirty": "8 32"}  # of the guest: MB a second, in how many MB
 TICKS_AFTER = 10  # of the guest's clock, which reports ten times a second
 

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A screen that changes all the time: how much of it a client gets, how late, and what it costs the host."""
 
+import time
+
 from ..figures import median
 from ..plot import bars
 from ..processes import Usage
 from ..result import Result
 from ..systems import Dmore, Stock, in_turns
 
-SECONDS = 3
+SECONDS = 4
 ROUNDS = 2
 FPS = 25
 PRESSES = 3  # a second
@@ -37,13 +39,14 @@ def rest(system):
 def look(system, scene, encoding, seed, seconds=SECONDS, rate=PRESSES, command=None):
     """What a client of a system sees of a scene: frames a second, bytes a frame, latencies, processor time."""
     mode, frames, answers = SCENES[scene]
+    begin = time.monotonic()
     with Usage(system.pids()) as usage:
         seen = system.measure("watch", seconds, frames, 0 if mode == "console" else rate, answers, seed,
                               options=("-e", encoding), command=command)
+    taken = time.monotonic() - begin  # the first picture included
     rate = seen["frames"] / seen["seconds"]
     return {"frames/s": rate, "KB a frame": seen["bytes"] / 1024 / max(seen["frames"], 1),
-            # The client takes a second for the first picture.
-            "processor, %": 100 * sum(usage.cpu_s.values()) / (seen["seconds"] + 1),
+            "processor, %": 100 * sum(usage.cpu_s.values()) / taken,
             "delay, ms": seen["ms"]}
 
 

@@ -40,6 +40,7 @@ struct View {
     guint8 *seen; /* the picture as of the last update; 4 bytes a pixel */
     int width;
     int height;
+    gboolean has_picture;
     gboolean differs; /* a pixel has changed in the update being read */
     ViewStatistics statistics;
     guint64 bytes_before; /* received when the statistics began */
@@ -129,6 +130,7 @@ static rfbBool on_size(rfbClient *client)
     view->seen = g_malloc0(size);
     view->width = client->width;
     view->height = client->height;
+    view->has_picture = FALSE;
     /* The places were of another picture. */
     g_array_set_size(view->spots, 0);
     g_ptr_array_set_size(view->at_spot, 0);
@@ -152,6 +154,8 @@ static void on_rectangle(rfbClient *client, int x, int y, int width, int height)
     View *view = view_of(client);
     if (x < 0 || y < 0 || x + width > view->width || y + height > view->height)
         return; /* libvncclient has refused it already */
+    if (width > 0 && height > 0) /* else it is what a pseudo-encoding told */
+        view->has_picture = TRUE;
     for (int row = y; row < y + height; row++) {
         gsize at = ((gsize)row * (gsize)view->width + (gsize)x) * 4;
         gsize length = (gsize)width * 4;
@@ -499,6 +503,14 @@ GBytes *view_snapshot(View *view)
         memcpy(file->data + at + i * 3, view->client->frameBuffer + i * 4, 3);
     g_mutex_unlock(&view->lock);
     return g_byte_array_free_to_bytes(file);
+}
+
+gboolean view_has_picture(View *view)
+{
+    g_mutex_lock(&view->lock);
+    gboolean has_picture = view->has_picture;
+    g_mutex_unlock(&view->lock);
+    return has_picture;
 }
 
 void view_watch(View *view, const ViewSpot *spots, guint n)

@@ -76,6 +76,9 @@ gboolean view_takes_extended_keys(View *view);
 /* view_snapshot() - the picture between two updates as a binary PPM file */
 GBytes *view_snapshot(View *view);
 
+/* view_has_picture() - whether pixels have come since the connection or the last change of size */
+gboolean view_has_picture(View *view);
+
 /* view_watch() - watch these places from now on, and no others
  *
  * Each update is compared with the one before at these places. One that is not in the picture never

@@ -40,7 +40,26 @@ static void screen_close(void)
     memset(&screen, 0, sizeof(screen));
 }
 
-/* Find the mode of that size on the first connected connector. */
+/* A mode that the screen does not offer, as a user can make one; 60 pictures a second. A virtual
+ * screen does not care for the times. */
+static void make_mode(uint32_t width, uint32_t height, struct drm_mode_modeinfo *mode)
+{
+    *mode = (struct drm_mode_modeinfo){
+        .hdisplay = (uint16_t)width,
+        .hsync_start = (uint16_t)(width + 16),
+        .hsync_end = (uint16_t)(width + 32),
+        .htotal = (uint16_t)(width + 64),
+        .vdisplay = (uint16_t)height,
+        .vsync_start = (uint16_t)(height + 2),
+        .vsync_end = (uint16_t)(height + 4),
+        .vtotal = (uint16_t)(height + 8),
+        .vrefresh = 60,
+        .type = DRM_MODE_TYPE_USERDEF,
+    };
+    mode->clock = (uint32_t)mode->htotal * mode->vtotal * 60 / 1000; /* kHz */
+}
+
+/* Find or make the mode of that size on the first connected connector. */
 static const char *find_mode(int fd, uint32_t width, uint32_t height, struct drm_mode_crtc *crtc,
                              uint32_t *connector)
 {
@@ -71,16 +90,17 @@ static const char *find_mode(int fd, uint32_t width, uint32_t height, struct drm
         };
         if (ioctl(fd, DRM_IOCTL_MODE_GETCONNECTOR, &c) < 0)
             continue;
+        crtc->crtc_id = crtcs[0];
+        crtc->mode_valid = 1;
+        *connector = connectors[i];
+        make_mode(width, height, &crtc->mode);
         for (uint32_t m = 0; m < c.count_modes && m < MAX_MODES; m++) {
-            if (modes[m].hdisplay != width || modes[m].vdisplay != height)
-                continue;
-            crtc->crtc_id = crtcs[0];
-            crtc->mode = modes[m];
-            crtc->mode_valid = 1;
-            *connector = connectors[i];
-            return NULL;
+            if (modes[m].hdisplay == width && modes[m].vdisplay == height) {
+                crtc->mode = modes[m];
+                break;
+            }
         }
-        return "the screen has no mode of that size";
+        return NULL;
     }
     return "no screen is connected";
 }
