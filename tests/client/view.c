@@ -153,7 +153,7 @@ static void on_rectangle(rfbClient *client, int x, int y, int width, int height)
 {
     View *view = view_of(client);
     if (x < 0 || y < 0 || x + width > view->width || y + height > view->height)
-        return; /* libvncclient has refused it already */
+        return;                  /* libvncclient has refused it already */
     if (width > 0 && height > 0) /* else it is what a pseudo-encoding told */
         view->has_picture = TRUE;
     for (int row = y; row < y + height; row++) {
