@@ -375,6 +375,22 @@ static gboolean run_phases(Run *run, GError **error)
     return TRUE;
 }
 
+/* A VM that ends here ends the co-migration by the way of a cancel; that is what is to be told. */
+static void explain(const Pair *pair, GError **failure)
+{
+    Vm *const vms[] = {pair->user_vm, pair->domain_r};
+
+    if (!g_error_matches(*failure, DMORE_ERROR, DMORE_ERROR_CANCELLED))
+        return;
+    for (gsize i = 0; i < G_N_ELEMENTS(vms); i++) {
+        if (!vms[i] || !vm_has_ended(vms[i]))
+            continue;
+        g_clear_error(failure);
+        *failure = g_error_new(DMORE_ERROR, DMORE_ERROR_FAILED, "%s has ended", vm_name(vms[i]));
+        return;
+    }
+}
+
 Pair *destination_run(const Destination *destination, Link *link, const LinkMessage *offer,
                       Note **note, GError **error)
 {
@@ -387,6 +403,8 @@ Pair *destination_run(const Destination *destination, Link *link, const LinkMess
         *note = run.note;
         return run.pair;
     }
+    if (run.pair)
+        explain(run.pair, &failure);
     /* Removed first, so that the word is true when it is said. */
     remove_pair(&run);
     if (!link_lost(link))
