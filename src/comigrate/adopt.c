@@ -59,7 +59,7 @@ static gboolean run_here(Pair *pair, gboolean was_migrating, GError **error)
 {
     if (was_migrating && !bring_back(pair->user_vm, error))
         return FALSE;
-    screen_feed_open(pair->feed);
+    pair_show_screen(pair);
     relay_thaw(pair->relay);
     if (!bring_back(pair->domain_r, error))
         return FALSE;

@@ -260,13 +260,22 @@ gboolean pair_start(Pair *pair, GCancellable *cancellable, GError **error)
     return TRUE;
 }
 
+void pair_show_screen(Pair *pair)
+{
+    static const struct screen_tiles none;
+
+    if (!screen_feed_is_open(pair->feed))
+        screen_feed_open_soon(pair->feed, &none);
+    screen_damage(&pair->region->region,
+                  (struct screen_rect){.width = SCREEN_MAX_WIDTH, .height = SCREEN_MAX_HEIGHT});
+}
+
 gboolean pair_run_here(Pair *pair, GError **error)
 {
     if (!vm_resume(pair->user_vm, error))
         return FALSE;
     pair_set_state(pair, PAIR_RUNNING);
-    if (!screen_feed_is_open(pair->feed))
-        screen_feed_open(pair->feed);
+    pair_show_screen(pair);
     relay_thaw(pair->relay);
     if (pair->kick)
         kick_send(pair->kick);

@@ -141,6 +141,13 @@ char *pair_path(const Pair *pair, RunFile file);
 /* pair_domain_r_message() - what Domain R says of itself, made valid UTF-8; free with g_free() */
 char *pair_domain_r_message(const Pair *pair);
 
+/* pair_show_screen() - show the user VM's screen from now on, all of it anew
+ *
+ * For when it is not known any more what clients have not seen: whoever knew it has ended, or the
+ * pair came here and was resumed by somebody's word.
+ */
+void pair_show_screen(Pair *pair);
+
 /* pair_run_here() - run a pair whose VMs stand still: it was undecided, and somebody has decided
  * Awaits. Return: FALSE, the pair still undecided, when the user VM cannot run.
  */
