@@ -173,7 +173,11 @@ def _check_lost(scene):
         return [word for host in scene.lab.hosts.values() for status in [scene.status(host)]
                 if (word := status["user_vm"].get("state") or status["state"])]
 
+    def unsettled():
+        return [note for host in scene.lab.hosts.values() for note in look.noted(host) if note.startswith("comigrations/")]
+
     _await_none(left)
+    _await_none(unsettled)
     _await_none(lambda: [] if said() else ["no host says that the pair was lost"])
     return f"lost; said to be {', '.join(said())}"
 
