@@ -70,7 +70,9 @@ static int run_up(Program *program, const char *path)
     if (!pair || !pair_check_host(pair, &error) ||
         !note_check_settled(program->host->state_dir, pair->config->name, pair->config->uuid,
                             &error) ||
-        !address_check_free(pair->config->domain_r.address, pair->config->domain_r.bridge, &error))
+        !address_check_free(pair->config->domain_r.address, pair->config->domain_r.bridge,
+                            &error) ||
+        !address_check_free(pair->config->domain_r.address6, pair->config->domain_r.bridge, &error))
         return verb_failed(program, error);
     if (!start_pair(program, pair, &error)) {
         service_end(program->service, pair);

@@ -7,12 +7,13 @@
 
 #include <glib.h>
 
-/* address_check_free() - ask the network of a bridge whether anybody has an IPv4 address
- * @address: "10.0.0.5/24"; anything else, such as "dhcp" or NULL, needs no asking
+/* address_check_free() - ask the network of a bridge whether anybody has an address
+ * @address: "10.0.0.5/24" or "fd00::5/64"; anything else, such as "dhcp" or NULL, needs no asking
  * @bridge: name of the bridge
  *
- * Sends ARP probes as RFC 5227, section 2.1.1, has them, but waits less than it demands: for
- * ADDRESS_PROBES times ADDRESS_WAIT_MS. Blocks that long.
+ * Sends ARP probes as RFC 5227, section 2.1.1, has them, or neighbour solicitations of RFC 4862,
+ * section 5.4.2, but waits less than they demand: for ADDRESS_PROBES times ADDRESS_WAIT_MS. Blocks
+ * that long.
  *
  * Return: FALSE with DMORE_ERROR_HOST when somebody answers. That nobody could be asked is no
  * error.

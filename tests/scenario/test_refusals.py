@@ -4,6 +4,7 @@
 import hashlib
 import re
 import shutil
+import subprocess
 
 import pytest
 
@@ -95,6 +96,14 @@ def test_no_such_file(lab):
 
 def test_name_is_taken(lab, small):
     refused(lab, lab.a, BUSY, "small", "up", small.file)
+
+
+def test_ipv6_address_is_in_use(lab):
+    """As below; the client of the laboratory has it."""
+    client = f"{lab.name}-c"
+    subprocess.run(["ip", "-n", client, "addr", "add", "fd77::5/64", "dev", "eth0", "nodad"], check=True)
+    path = bad_file(lab, GOOD.replace("[domain-r]\n", "[domain-r]\naddress6 = fd77::5/64\n"))
+    refused(lab, lab.b, HOST, "fd77::5.* is in use", "up", path)
 
 
 def test_address_is_in_use(lab, small):
