@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "domr/announce.h"
 #include "domr/log.h"
 #include "domr/netlink.h"
 
@@ -77,6 +78,9 @@ static int set_fixed(const char *text, const char *gateway_text)
             log_error("cannot set the address %s: %s", text, strerror(-status));
             return status;
         }
+        status = announce_address(NET_INTERFACE, &address);
+        if (status < 0)
+            log_warning("cannot announce the address %s: %s", text, strerror(-status));
     }
     if (gateway_text) {
         if (netlink_parse(gateway_text, &gateway) < 0) {
