@@ -14,6 +14,7 @@
 #include "domr/log.h"
 #include "domr/pacer.h"
 #include "domr/picture.h"
+#include "domr/visitors.h"
 
 /* Guessing: ten wrong passwords at once, then one attempt in two seconds. Right passwords wait as
  * well while somebody guesses; the server does not tell who asks. */
@@ -31,7 +32,7 @@ struct console {
     const char *desktop_name;
     const char *password;
     struct pacer guesses;
-    unsigned clients;
+    struct visitors visitors;
     uint32_t user_vm; /* enum region_user_vm, as the name says it */
     uint8_t leds;     /* enum keyboard_led */
 };
@@ -59,19 +60,13 @@ static struct console *console_of(const struct nvnc_client *client)
     return nvnc_get_userdata(nvnc_client_get_server(client));
 }
 
-/* What a client holds; NULL for one that can only look. */
-static struct input_client *keys_of(const struct nvnc_client *client)
-{
-    return nvnc_get_userdata(client);
-}
-
 static void on_code(struct nvnc_client *client, uint32_t code, bool pressed)
 {
     struct console *console = console_of(client);
 
-    if (!keys_of(client))
+    if (!visitor_keys(client))
         return;
-    input_code(console->input, keys_of(client), code, pressed);
+    input_code(console->input, visitor_keys(client), code, pressed);
     console->events->input(console->data);
 }
 
@@ -79,9 +74,9 @@ static void on_keysym(struct nvnc_client *client, uint32_t keysym, bool pressed)
 {
     struct console *console = console_of(client);
 
-    if (!keys_of(client))
+    if (!visitor_keys(client))
         return;
-    input_keysym(console->input, keys_of(client), keysym, pressed);
+    input_keysym(console->input, visitor_keys(client), keysym, pressed);
     console->events->input(console->data);
 }
 
@@ -91,24 +86,21 @@ static void on_pointer(struct nvnc_client *client, uint16_t x, uint16_t y,
     struct console *console = console_of(client);
     struct screen_geometry size = picture_size(console->picture);
 
-    if (!keys_of(client))
+    if (!visitor_keys(client))
         return;
-    input_pointer(console->input, keys_of(client), x, y, (uint8_t)buttons, size.width, size.height);
+    input_pointer(console->input, visitor_keys(client), x, y, (uint8_t)buttons, size.width,
+                  size.height);
     console->events->input(console->data);
-}
-
-static void count_clients(struct console *console, int change)
-{
-    console->clients += (unsigned)change;
-    console->events->clients(console->clients, console->data);
 }
 
 static void on_client_gone(struct nvnc_client *client)
 {
     struct console *console = console_of(client);
 
-    input_remove_client(console->input, keys_of(client));
-    count_clients(console, -1);
+    if (visitor_keys(client))
+        input_remove_client(console->input, visitor_keys(client));
+    visitors_leave(&console->visitors, client);
+    console->events->clients(console->visitors.count, console->data);
     console->events->input(console->data);
 }
 
@@ -132,14 +124,22 @@ static void on_client(struct nvnc_client *client)
     struct console *console = console_of(client);
     struct input_client *keys = input_add_client(console->input);
 
-    if (!keys) {
-        log_error("no memory for a client's keys; it can only look");
+    if (!keys || visitors_enter(&console->visitors, client, keys, on_client_gone) < 0) {
+        log_error("no memory for a client");
+        if (keys)
+            input_remove_client(console->input, keys);
+        nvnc_client_close(client);
         return;
     }
-    nvnc_set_userdata(client, keys, NULL);
-    nvnc_set_client_cleanup_fn(client, on_client_gone);
     tell_leds(console, client);
-    count_clients(console, 1);
+    console->events->clients(console->visitors.count, console->data);
+}
+
+static const char *on_admit(struct nvnc *server)
+{
+    const struct console *console = nvnc_get_userdata(server);
+
+    return visitors_admit(&console->visitors);
 }
 
 /* Takes a time that does not depend on where the texts differ. */
@@ -260,6 +260,7 @@ static void take_notice(struct console *console)
 void console_look(struct console *console)
 {
     picture_look(console->picture);
+    console->visitors.size = picture_size(console->picture);
     take_notice(console);
 }
 
@@ -281,6 +282,7 @@ struct console *console_open(int fd, const struct region *region, const struct s
     console->input = input;
     console->events = events;
     console->data = data;
+    console->visitors.memory = region_status(region)->memory_free;
     console->desktop_name = settings->desktop_name;
     console->user_vm = UINT32_MAX;
     console->guesses = (struct pacer){.period = GUESS_PERIOD, .burst = GUESS_BURST};
@@ -290,6 +292,7 @@ struct console *console_open(int fd, const struct region *region, const struct s
     nvnc_set_key_fn(console->server, on_keysym);
     nvnc_set_pointer_fn(console->server, on_pointer);
     nvnc_set_new_client_fn(console->server, on_client);
+    nvnc_set_admit_fn(console->server, on_admit);
     console->picture = picture_new(console->server, region);
     if (!console->picture)
         log_error("no memory for the picture of the screen");
@@ -300,6 +303,11 @@ struct console *console_open(int fd, const struct region *region, const struct s
     }
     take_notice(console);
     return console;
+}
+
+void console_watch(struct console *console)
+{
+    visitors_watch(&console->visitors, console->server);
 }
 
 void console_close(struct console *console)

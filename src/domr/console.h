@@ -32,6 +32,9 @@ void console_close(struct console *console);
 /* console_look() - take what the host has changed: screen, cursor, notice */
 void console_look(struct console *console);
 
+/* console_watch() - once a second: see to it that no client takes what others need */
+void console_watch(struct console *console);
+
 /* console_set_leds() - tell all clients, and those to come
  * @leds: enum keyboard_led
  */

@@ -82,6 +82,7 @@ static void on_second(void *ticker)
     status_set_memory(serve->options->region);
     atomic_fetch_add(&serve->status->heartbeat, 1);
     look(serve);
+    console_watch(serve->console);
     if (serve->options->watch_children)
         serve->options->watch_children();
     if (status_set_address(serve->options->region, serve->fd))
@@ -151,6 +152,7 @@ static int open_parts(struct serve *serve)
     serve->fd = listen_open(options->listen, options->settings->port);
     if (serve->fd < 0)
         return serve->fd;
+    status_set_memory(options->region); /* the console takes it for what clients may use */
     serve->console = console_open(serve->fd, options->region, options->settings, &serve->input,
                                   &console_events, serve);
     return serve->console ? 0 : -EIO;
