@@ -27,7 +27,7 @@ static int read_mac(int fd, const char *interface, unsigned char *mac)
 
     if (strlen(interface) >= sizeof(request.ifr_name))
         return -ENODEV;
-    strcpy(request.ifr_name, interface);
+    memcpy(request.ifr_name, interface, strlen(interface));
     if (ioctl(fd, SIOCGIFHWADDR, &request) < 0)
         return -errno;
     memcpy(mac, request.ifr_hwaddr.sa_data, ETH_ALEN);
