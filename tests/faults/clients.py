@@ -19,7 +19,7 @@ GOES_ON = Expected(DESTINATION, (DONE,))
 FLOODS = {
     "a client floods the console with input": ("input", 1),
     "a client asks for updates and never reads": ("updates", 1),
-    "20 clients ask for updates and never read": ("updates", 20),
+    "20 clients ask for 500 updates each and never read": ("burst", 20),
     "a client connects and disconnects over and over": ("visits", 1),
     "100 clients connect and say nothing": ("silence", 100),
 }

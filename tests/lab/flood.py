@@ -7,6 +7,7 @@ usage: flood.py ADDRESS PORT WHAT COUNT
 WHAT, each by COUNT connections at once:
     input      pointer and keys that no layout has: what arrives, but is not seen in what others type
     updates    asks for the whole screen and never reads it
+    burst      the same, but asks 500 times at once and not again
     visits     connects, is let in, goes without a word, comes again
     silence    connects and says nothing
 
@@ -95,9 +96,13 @@ def flood(address, what, count):
         "input": b"".join(pointer(n, size) + key(n) for n in range(EVENTS)),
         "updates": request(size) * EVENTS,
     }
+    if what == "burst":
+        for connection, _ in entered:
+            connection.sendall(request(size) * EVENTS)
     print("flooding", flush=True)
-    forever([connection for connection, _ in entered], pieces[what])
-    select.select([], [], [])  # all have been thrown out: that is the end of it
+    if what != "burst":
+        forever([connection for connection, _ in entered], pieces[what])
+    select.select([], [], [])
 
 
 if __name__ == "__main__":
