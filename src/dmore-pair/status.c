@@ -52,8 +52,7 @@ static void add_addresses(const Pair *pair, JsonArray *addresses)
         return;
 
     const struct region_status *status = region_status(&pair->region->region);
-    g_autofree char *copy = g_strndup(status->address, sizeof(status->address));
-    g_autofree char *text = g_utf8_make_valid(copy, -1);
+    g_autofree char *text = pair_domain_r_text(status->address, sizeof(status->address));
     g_auto(GStrv) leased = g_strsplit_set(text, " ,", -1);
     for (char **address = leased; *address; address++)
         if (**address && !(config->address6 && g_str_has_prefix(config->address6, *address)))

@@ -230,13 +230,23 @@ static gboolean console_decided(gpointer data)
            vm_state(pair->domain_r) == VM_GONE;
 }
 
+char *pair_domain_r_text(const char *field, gsize size)
+{
+    /* Domain R may write anything there at any time: copy within bounds, keep what is text. */
+    g_autofree char *copy = g_strndup(field, size);
+    char *text = g_utf8_make_valid(copy, -1);
+
+    for (char *at = text; *at; at++)
+        if (g_ascii_iscntrl(*at))
+            *at = '?';
+    return text;
+}
+
 char *pair_domain_r_message(const Pair *pair)
 {
     const struct region_status *status = region_status(&pair->region->region);
 
-    /* Domain R may write anything there at any time: copy within bounds, keep what is text. */
-    g_autofree char *copy = g_strndup(status->message, sizeof(status->message));
-    return g_utf8_make_valid(copy, -1);
+    return pair_domain_r_text(status->message, sizeof(status->message));
 }
 
 gboolean pair_start(Pair *pair, GCancellable *cancellable, GError **error)

@@ -138,7 +138,12 @@ gboolean pair_start(Pair *pair, GCancellable *cancellable, GError **error);
 /* pair_path() - a file of the pair in the run directory; free with g_free() */
 char *pair_path(const Pair *pair, RunFile file);
 
-/* pair_domain_r_message() - what Domain R says of itself, made valid UTF-8; free with g_free() */
+/* pair_domain_r_text() - what Domain R has written into a field of the region, up to a NUL, made
+ * valid UTF-8 on one line; free with g_free()
+ */
+char *pair_domain_r_text(const char *field, gsize size);
+
+/* pair_domain_r_message() - what Domain R says of itself; free with g_free() */
 char *pair_domain_r_message(const Pair *pair);
 
 /* pair_show_screen() - show the user VM's screen from now on, all of it anew

@@ -11,11 +11,10 @@ import struct
 
 from .row import BUSY, DESTINATION, DONE, EITHER, FAILED, PEER, SOURCE, UNSEEN, Expected, Row
 
-PAGE = 4096
 RING_SIZE = 0x11000
 PARTS = {  # (offset, size)
-    "status": (0x1000, PAGE),
-    "notice": (0x2000, PAGE),
+    "status": (0x1000, 20 + 128 + 512),  # but for the streams' generations, which would begin them anew
+    "notice": (0x2000, 4),
     "settings": (0x10000, 0x30000),
     "damage": (0x101000, 0x8000),
     "cursor": (0x140000, 0x41000),
