@@ -1,24 +1,65 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/json.h"
 
-gboolean json_too_deep(const char *text, gsize size)
+#include <string.h>
+
+#include "base/error.h"
+
+/* What stands outside of strings in JSON. The parser takes more, such as comments, in which a quote
+ * begins no string, and strings in single quotes: whoever counts brackets without it would be led
+ * astray. */
+static const char allowed[] = " \t\r\n{}[]:,+-.0123456789eEtrufalsn";
+
+/* scan() - whether the parser, which recurses, may see a text; if not, a clause that tells why not
+ */
+static const char *scan(const char *text, gsize size)
 {
     gboolean in_string = FALSE;
+    gboolean ended = FALSE; /* what began as the first object has ended */
     int depth = 0;
 
     for (gsize i = 0; i < size; i++) {
-        if (in_string && text[i] == '\\')
-            i++;
-        else if (text[i] == '"')
-            in_string = !in_string;
-        else if (!in_string && (text[i] == '{' || text[i] == '['))
-            depth++;
-        else if (!in_string && (text[i] == '}' || text[i] == ']'))
-            depth--;
+        if (in_string) {
+            in_string = text[i] != '"';
+            i += text[i] == '\\';
+            continue;
+        }
+        if (ended && !g_ascii_isspace(text[i]))
+            return "goes on behind its first object";
+        in_string = text[i] == '"';
+        if (!in_string && (text[i] == '\0' || !strchr(allowed, text[i])))
+            return "is not JSON";
+        depth += text[i] == '{' || text[i] == '[';
+        depth -= text[i] == '}' || text[i] == ']';
+        ended = depth == 0 && (text[i] == '}' || text[i] == ']');
         if (depth > JSON_DEPTH_MAX)
-            return TRUE;
+            return "is nested deeper than allowed";
     }
-    return FALSE;
+    return NULL;
+}
+
+JsonObject *json_parse(const char *text, gsize size, GError **error)
+{
+    g_autoptr(JsonParser) parser = json_parser_new_immutable();
+    g_autoptr(GError) reason = NULL;
+    const char *refusal = scan(text, size);
+
+    if (refusal) {
+        g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_PEER, refusal);
+        return NULL;
+    }
+    if (!json_parser_load_from_data(parser, text, (gssize)size, &reason)) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_PEER, "is not JSON: %s", reason->message);
+        return NULL;
+    }
+
+    JsonNode *root = json_parser_get_root(parser);
+
+    if (!root || !JSON_NODE_HOLDS_OBJECT(root)) {
+        g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_PEER, "is not a JSON object");
+        return NULL;
+    }
+    return json_node_dup_object(root);
 }
 
 static JsonNode *value(JsonObject *object, const char *name, GType type)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * json.h - reads members of a JSON object that somebody else has written
+ * json.h - reads a JSON object that somebody else has written, and its members
  *
  * A member that is absent and one of another type are the same: the fallback is returned.
  */
@@ -11,10 +11,15 @@
 
 #define JSON_DEPTH_MAX 64 /* objects and arrays inside of each other */
 
-/* json_too_deep() - whether a text nests deeper than JSON_DEPTH_MAX: the parser recurses, so ask
- * this first of a text that somebody else has written
+/* json_parse() - the object in a text that somebody else has written
+ * @text: @size bytes
+ *
+ * Nothing but one object of JSON (RFC 8259) and blanks around it is taken; json-glib takes much
+ * more.
+ *
+ * Return: (transfer full): NULL with DMORE_ERROR_PEER and a clause: "is not JSON: ...".
  */
-gboolean json_too_deep(const char *text, gsize size);
+JsonObject *json_parse(const char *text, gsize size, GError **error);
 
 /* The text stays the object's. */
 const char *json_get_text(JsonObject *object, const char *name, const char *fallback);

@@ -126,28 +126,17 @@ static gboolean line_length(JsonLine *line, gsize *length)
  */
 static JsonObject *parse(const char *text, gsize size, GError **error)
 {
-    g_autoptr(JsonParser) parser = json_parser_new_immutable();
-    g_autoptr(GError) reason = NULL;
-
-    if (size > JSONLINE_MAX || json_too_deep(text, size)) {
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_PEER,
-                    "the peer has sent a line longer or deeper nested than allowed");
-        return NULL;
-    }
-    if (!json_parser_load_from_data(parser, text, (gssize)size, &reason)) {
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_PEER,
-                    "the peer has sent a line that is not JSON: %s", reason->message);
+    if (size > JSONLINE_MAX) {
+        g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_PEER,
+                            "the peer has sent a line longer than allowed");
         return NULL;
     }
 
-    JsonNode *root = json_parser_get_root(parser);
+    JsonObject *object = json_parse(text, size, error);
 
-    if (root == NULL || !JSON_NODE_HOLDS_OBJECT(root)) {
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_PEER,
-                    "the peer has sent a line that is not a JSON object");
-        return NULL;
-    }
-    return json_node_dup_object(root);
+    if (object == NULL)
+        g_prefix_error(error, "the peer has sent a line that ");
+    return object;
 }
 
 /* take_line() - the first line, of @length bytes, off the buffer

@@ -32,7 +32,10 @@
 #define DEAD_PEER_MS 8000
 #define PROBE_S 2
 #define PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:+ECDHE-PSK:+DHE-PSK:+PSK"
-#define MESSAGE_HEADER 8
+
+/* The two hosts take turns; only in the end are some messages sent behind each other. What waits is
+ * bounded, so that a peer gone mad fills its own memory and not ours. */
+#define MESSAGES_MAX 16
 
 struct Link {
     int fd;
@@ -47,18 +50,6 @@ struct Link {
     char *peer;
     char *local;
 };
-
-void link_message_free(LinkMessage *message)
-{
-    json_object_unref(message->object);
-    g_bytes_unref(message->bytes);
-    g_free(message);
-}
-
-gboolean link_message_is(const LinkMessage *message, const char *name)
-{
-    return g_str_equal(json_get_text(message->object, "message", ""), name);
-}
 
 static void set_lost(Link *link, const char *why)
 {
@@ -78,42 +69,22 @@ static char *address_text(GSocketAddress *address)
         g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(address)));
 }
 
-/* Cut one message from the front of the input.
- * Return: whether there was one.
- */
-static gboolean cut_message(Link *link)
+/* Cut all messages that are complete from the front of the input. */
+static void cut_messages(Link *link)
 {
-    guint32 lengths[2];
+    while (!link->lost) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(LinkMessage) message = link_message_cut(link->input, &error);
 
-    if (link->input->len < MESSAGE_HEADER)
-        return FALSE;
-    memcpy(lengths, link->input->data, sizeof(lengths));
-    gsize text_length = GUINT32_FROM_LE(lengths[0]);
-    gsize bytes_length = GUINT32_FROM_LE(lengths[1]);
-    if (text_length > LINK_MAX_TEXT || bytes_length > LINK_MAX_BYTES) {
-        set_lost(link, "it sent a message that is too long");
-        return FALSE;
+        if (error)
+            set_lost(link, error->message);
+        else if (!message)
+            return;
+        else if (g_queue_get_length(&link->messages) == MESSAGES_MAX)
+            set_lost(link, "it says more than it is asked");
+        else
+            g_queue_push_tail(&link->messages, g_steal_pointer(&message));
     }
-    if (link->input->len < MESSAGE_HEADER + text_length + bytes_length)
-        return FALSE;
-
-    const char *text = (const char *)link->input->data + MESSAGE_HEADER;
-    g_autoptr(JsonParser) parser = json_parser_new();
-    JsonNode *root = NULL;
-    if (!json_too_deep(text, text_length) &&
-        json_parser_load_from_data(parser, text, (gssize)text_length, NULL))
-        root = json_parser_get_root(parser);
-    if (!root || !JSON_NODE_HOLDS_OBJECT(root)) {
-        set_lost(link, "it sent a message that is no JSON object");
-        return FALSE;
-    }
-
-    LinkMessage *message = g_new0(LinkMessage, 1);
-    message->object = json_object_ref(json_node_get_object(root));
-    message->bytes = g_bytes_new(text + text_length, bytes_length);
-    g_queue_push_tail(&link->messages, message);
-    g_byte_array_remove_range(link->input, 0, (guint)(MESSAGE_HEADER + text_length + bytes_length));
-    return TRUE;
 }
 
 static gboolean on_readable(gint fd, GIOCondition condition, gpointer user)
@@ -133,8 +104,7 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer user)
                 set_lost(link, gnutls_strerror((int)n));
         } else {
             g_byte_array_append(link->input, chunk, (guint)n);
-            while (!link->lost && cut_message(link))
-                ;
+            cut_messages(link);
         }
     }
     return link->lost ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
@@ -355,26 +325,11 @@ static gboolean send_all(Link *link, const guint8 *bytes, gsize size, GCancellab
 gboolean link_send(Link *link, const char *message, JsonObject *object, GBytes *bytes,
                    GCancellable *cancellable, GError **error)
 {
-    json_object_set_string_member(object, "message", message);
-    g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
-    json_node_take_object(node, object);
-    g_autofree char *text = json_to_string(node, FALSE);
+    g_autoptr(JsonObject) members = object;
+    g_autoptr(GByteArray) wire = link_message_pack(message, members, bytes, error);
 
-    gsize size = 0;
-    const guint8 *data = bytes ? g_bytes_get_data(bytes, &size) : NULL;
-    gsize text_length = strlen(text);
-    if (text_length > LINK_MAX_TEXT || size > LINK_MAX_BYTES) {
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_FAILED,
-                    "the message '%s' of %zu bytes is too long to be sent", message,
-                    text_length + size);
+    if (!wire)
         return FALSE;
-    }
-    guint32 lengths[2] = {GUINT32_TO_LE((guint32)text_length), GUINT32_TO_LE((guint32)size)};
-
-    g_autoptr(GByteArray) wire = g_byte_array_new();
-    g_byte_array_append(wire, (const guint8 *)lengths, sizeof(lengths));
-    g_byte_array_append(wire, (const guint8 *)text, (guint)text_length);
-    g_byte_array_append(wire, data, (guint)size);
     return send_all(link, wire->data, wire->len, cancellable, error);
 }
 

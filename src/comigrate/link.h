@@ -3,13 +3,9 @@
  * link.h - the conversation between the two hosts of a co-migration
  *
  * A TCP connection under TLS 1.3 with a pre-shared key: whoever holds the same key file may talk,
- * nobody else. Over it go messages, each a JSON object with a member "message" that names it, and
- * optionally bytes with it. On the wire a message is
- *
- *	u32 length of the JSON text	u32 length of the bytes		text	bytes
- *
- * little-endian. A peer that fails says why with a message named "error", which is turned into a
- * GError here, so a procedure reads as if both hosts were one: send, receive the named answer.
+ * nobody else. Over it go messages (message.h). A peer that fails says why with a message named
+ * "error", which is turned into a GError here, so a procedure reads as if both hosts were one:
+ * send, receive the named answer.
  *
  * The functions await (base/await.h).
  */
@@ -17,24 +13,11 @@
 #define DMORE_COMIGRATE_LINK_H
 
 #include <gio/gio.h>
-#include <json-glib/json-glib.h>
+#include "comigrate/message.h"
 
-#define LINK_MAX_TEXT (1u << 20) /* bytes of JSON in a message */
 #define LINK_HANDSHAKE_MS 10000
-#define LINK_MAX_BYTES (16u << 20) /* bytes that come with it */
 
 typedef struct Link Link;
-
-typedef struct {
-    JsonObject *object;
-    GBytes *bytes; /* never NULL, maybe empty */
-} LinkMessage;
-
-void link_message_free(LinkMessage *message);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(LinkMessage, link_message_free)
-
-/* link_message_is() - whether it has this name */
-gboolean link_message_is(const LinkMessage *message, const char *name);
 
 /* link_connect() - connect to the dmored of another host
  * @key: path of the file with the pre-shared key (pair/psk.h)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "pair/image.h"
 
-#include <json-glib/json-glib.h>
-
 #include "base/error.h"
 #include "base/json.h"
 
@@ -25,20 +23,20 @@ static gboolean add_file(GChecksum *checksum, const char *path, GError **error)
 
 static char *read_id(const char *path, GError **error)
 {
-    g_autoptr(JsonParser) parser = json_parser_new();
     g_autoptr(GError) failure = NULL;
+    g_autofree char *text = NULL;
+    gsize size = 0;
 
-    if (!json_parser_load_from_file(parser, path, &failure)) {
+    if (!g_file_get_contents(path, &text, &size, &failure)) {
         g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST,
                     "Domain R's image has no identity: %s; " HINT, failure->message);
         return NULL;
     }
-    JsonNode *root = json_parser_get_root(parser);
-    const char *id = root && JSON_NODE_HOLDS_OBJECT(root)
-                         ? json_get_text(json_node_get_object(root), "id", NULL)
-                         : NULL;
+    g_autoptr(JsonObject) object = json_parse(text, size, &failure);
+    const char *id = object ? json_get_text(object, "id", NULL) : NULL;
     if (!id)
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "%s names no id; " HINT, path);
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "%s %s; " HINT, path,
+                    failure ? failure->message : "names no id");
     return g_strdup(id);
 }
 

@@ -8,6 +8,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <string.h>
+
+#include "base/error.h"
 #include "base/json.h"
 
 static const char text[] =
@@ -37,10 +40,54 @@ static void only_the_right_type_is_found(void **state)
     }
 }
 
+/* What json-glib would take, or die of. */
+static void only_one_object_is_taken(void **state)
+{
+    static const char *const refused[] = {
+        "",
+        "[]",
+        "7",
+        "{",
+        "}",
+        "{}}",
+        "{}{}",
+        "{} x",
+        "{'a':1}",
+        "{\"a\":'b'}",
+        "{\"a\":0x10}",
+        "{\"a\":/*\"*/1}",
+        "{\"a\":1 // b\n}",
+        "var x = {}",
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(refused); i++) {
+        g_autoptr(GError) error = NULL;
+
+        assert_null(json_parse(refused[i], strlen(refused[i]), &error));
+        assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_PEER));
+    }
+
+    g_autoptr(JsonObject) taken = json_parse(text, strlen(text), NULL);
+
+    assert_non_null(taken);
+}
+
+/* A comment hides the quote in it from the parser, so the brackets behind it are no text. */
+static void brackets_hidden_by_a_comment_are_refused(void **state)
+{
+    g_autoptr(GString) deep = g_string_new("{\"a\":/*\"*/");
+
+    for (int i = 0; i < 1000000; i++)
+        g_string_append_c(deep, '[');
+    assert_null(json_parse(deep->str, deep->len, NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_the_right_type_is_found),
+        cmocka_unit_test(only_one_object_is_taken),
+        cmocka_unit_test(brackets_hidden_by_a_comment_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
