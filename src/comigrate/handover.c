@@ -86,19 +86,31 @@ static gboolean refuse(GError **error, const char *why)
     return FALSE;
 }
 
-static gboolean restore_record(const struct region *region, Relay *relay, struct screen_tiles *owed,
-                               const struct record *record, GError **error)
+/* A handover taken apart: its mandatory records; the bytes stay where they are. */
+typedef struct {
+    struct record streams[REGION_STREAMS];
+    struct record region;
+    struct record damage;
+    int n_streams;
+    int n_regions;
+    int n_damages;
+} Parts;
+
+static gboolean sort_record(Parts *parts, const struct record *record, GError **error)
 {
     switch (record->type) {
     case HANDOVER_STREAM:
-        return relay_restore(relay, record, error);
+        if (parts->n_streams == REGION_STREAMS)
+            return refuse(error, "it holds more streams than there are");
+        parts->streams[parts->n_streams++] = *record;
+        return TRUE;
     case HANDOVER_REGION:
-        if (carry_restore(region, record->data, record->length) < 0)
-            return refuse(error, "what it says of the region makes no sense");
+        parts->region = *record;
+        parts->n_regions++;
         return TRUE;
     case HANDOVER_DAMAGE:
-        if (screen_copy_get_tiles(record, owed) < 0)
-            return refuse(error, "what it says of the screen makes no sense");
+        parts->damage = *record;
+        parts->n_damages++;
         return TRUE;
     default:
         if (record->type & RECORD_MANDATORY)
@@ -107,8 +119,7 @@ static gboolean restore_record(const struct region *region, Relay *relay, struct
     }
 }
 
-gboolean handover_restore(const struct region *region, Relay *relay, struct screen_tiles *owed,
-                          GBytes *handover, GError **error)
+static gboolean take_apart(GBytes *handover, Parts *parts, GError **error)
 {
     gsize size = 0;
     const guint8 *bytes = g_bytes_get_data(handover, &size);
@@ -129,20 +140,30 @@ gboolean handover_restore(const struct region *region, Relay *relay, struct scre
 
     struct record_reader reader = {.next = bytes + sizeof(header), .left = size - sizeof(header)};
     struct record record;
-    int streams = 0;
-    int regions = 0;
-    int damages = 0;
     int ret;
-    while ((ret = record_next(&reader, &record)) > 0) {
-        if (!restore_record(region, relay, owed, &record, error))
+    while ((ret = record_next(&reader, &record)) > 0)
+        if (!sort_record(parts, &record, error))
             return FALSE;
-        streams += record.type == HANDOVER_STREAM;
-        regions += record.type == HANDOVER_REGION;
-        damages += record.type == HANDOVER_DAMAGE;
-    }
     if (ret < 0)
         return refuse(error, "it is cut or damaged");
-    if (streams != REGION_STREAMS || regions != 1 || damages != 1)
-        return refuse(error, "something is missing from it");
+    if (parts->n_streams != REGION_STREAMS || parts->n_regions != 1 || parts->n_damages != 1)
+        return refuse(error, "something is missing from it, or is there twice");
     return TRUE;
+}
+
+gboolean handover_restore(const struct region *region, Relay *relay, struct screen_tiles *owed,
+                          GBytes *handover, GError **error)
+{
+    g_autofree struct screen_tiles *tiles = g_memdup2(owed, sizeof(*owed));
+    Parts parts = {0};
+
+    if (!take_apart(handover, &parts, error) || !relay_check_records(relay, parts.streams, error))
+        return FALSE;
+    if (screen_copy_get_tiles(&parts.damage, tiles) < 0)
+        return refuse(error, "what it says of the screen makes no sense");
+    /* It checks before it installs. */
+    if (carry_restore(region, parts.region.data, parts.region.length) < 0)
+        return refuse(error, "what it says of the region makes no sense");
+    *owed = *tiles;
+    return relay_restore(relay, parts.streams, error);
 }

@@ -167,6 +167,24 @@ static gboolean parse_stream(const struct record *record, SavedStream *saved)
     return TRUE;
 }
 
+gboolean relay_check_records(const Relay *relay, const struct record *records, GError **error)
+{
+    gboolean seen[REGION_STREAMS] = {FALSE};
+
+    for (int i = 0; i < REGION_STREAMS; i++) {
+        SavedStream saved;
+
+        if (!parse_stream(&records[i], &saved) || seen[saved.id] ||
+            relay->streams[saved.id].restored) {
+            g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_PEER,
+                                "the handover holds a stream that makes no sense");
+            return FALSE;
+        }
+        seen[saved.id] = TRUE;
+    }
+    return TRUE;
+}
+
 /* Send bytes that were unread in a socket there into the socket here. */
 static gboolean put_back(const Stream *stream, int fd, const struct record *bytes, GError **error)
 {
@@ -180,22 +198,27 @@ static gboolean put_back(const Stream *stream, int fd, const struct record *byte
     return FALSE;
 }
 
-gboolean relay_restore(Relay *relay, const struct record *record, GError **error)
+static gboolean restore_stream(Stream *stream, const SavedStream *saved, GError **error)
 {
-    SavedStream saved;
-
-    if (!parse_stream(record, &saved) || relay->streams[saved.id].restored) {
-        g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_PEER,
-                            "the handover holds a stream that makes no sense");
-        return FALSE;
-    }
-
-    Stream *stream = &relay->streams[saved.id];
     for (enum ring_direction i = RING_TO_VM; i <= RING_TO_DOMAIN_R; i++)
-        ring_restore(relay->region, stream->id, i, &saved.states[i], saved.bytes[i].data,
-                     saved.bytes[i].length);
+        ring_restore(stream->relay->region, stream->id, i, &saved->states[i], saved->bytes[i].data,
+                     saved->bytes[i].length);
     stream->restored = TRUE;
     relay_take_rings(stream);
-    return put_back(stream, stream->ends.host, &saved.unread, error) &&
-           put_back(stream, stream->ends.vm, &saved.overflow, error);
+    return put_back(stream, stream->ends.host, &saved->unread, error) &&
+           put_back(stream, stream->ends.vm, &saved->overflow, error);
+}
+
+gboolean relay_restore(Relay *relay, const struct record *records, GError **error)
+{
+    if (!relay_check_records(relay, records, error))
+        return FALSE;
+    for (int i = 0; i < REGION_STREAMS; i++) {
+        SavedStream saved;
+
+        parse_stream(&records[i], &saved);
+        if (!restore_stream(&relay->streams[saved.id], &saved, error))
+            return FALSE;
+    }
+    return TRUE;
 }

@@ -104,12 +104,19 @@ gboolean relay_check(const Relay *relay, GError **error);
 gboolean relay_save(const Relay *relay, uint32_t type, struct record_writer *writer,
                     GError **error);
 
-/* relay_restore() - install a stream in a relay that has not been thawed yet
- * @record: one of those that relay_save() has written
- * Return: FALSE with DMORE_ERROR_PEER, nothing changed, when it is not that of a stream;
+/* relay_check_records() - whether records are those of all streams, one of each, as relay_save()
+ * writes them
+ * @records: REGION_STREAMS of them
+ * Return: FALSE with DMORE_ERROR_PEER when they are not, or the relay has streams installed
+ * already.
+ */
+gboolean relay_check_records(const Relay *relay, const struct record *records, GError **error);
+
+/* relay_restore() - install streams in a relay that has not been thawed yet
+ * Return: FALSE with DMORE_ERROR_PEER, nothing changed, when relay_check_records() says no;
  * DMORE_ERROR_HOST when a socket does not take its bytes. The pair must not run then.
  */
-gboolean relay_restore(Relay *relay, const struct record *record, GError **error);
+gboolean relay_restore(Relay *relay, const struct record *records, GError **error);
 
 /* relay_thaw() - go on */
 void relay_thaw(Relay *relay);

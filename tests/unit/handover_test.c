@@ -279,17 +279,29 @@ static void test_damage_is_known_at_once(void **state)
     assert_false(relay_check(world->host->relay, NULL)); /* it has been met, and stays broken */
 }
 
+static GBytes *save_host(Host *host, const struct screen_tiles *owed)
+{
+    GBytes *handover = handover_save(&host->region, host->relay, owed, NULL);
+
+    assert_non_null(handover);
+    return handover;
+}
+
+/* Refused with these words, and nothing is changed. */
 static void assert_refused(GByteArray *bytes, const char *words)
 {
     g_autoptr(GBytes) handover = g_bytes_new(bytes->data, bytes->len);
     g_autoptr(GError) error = NULL;
     static struct screen_tiles owed;
     Host *host = host_new();
+    g_autoptr(GBytes) before = save_host(host, &owed);
 
     assert_false(handover_restore(&host->region, host->relay, &owed, handover, &error));
     assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_PEER));
     if (!strstr(error->message, words))
         fail_msg("\"%s\" does not say \"%s\"", error->message, words);
+    g_autoptr(GBytes) after = save_host(host, &owed);
+    assert_true(g_bytes_equal(before, after));
     host_free(host);
 }
 
@@ -346,7 +358,7 @@ static void test_refuses_a_stream_twice(void **state)
     g_autoptr(GByteArray) doubled = copy(good);
     g_byte_array_append(doubled, first.data - RECORD_HEADER_SIZE,
                         (guint)(reader.next - first.data) + RECORD_HEADER_SIZE);
-    assert_refused(doubled, "makes no sense");
+    assert_refused(doubled, "more streams than there are");
 }
 
 static void test_refuses_an_unknown_mandatory_record(void **state)
