@@ -107,7 +107,9 @@ static gboolean is_known(guint32 format)
     case PIXMAN_TYPE_ABGR:
     case PIXMAN_TYPE_BGRA:
     case PIXMAN_TYPE_RGBA:
-        return pixman_format_supported_source((pixman_format_code_t)format);
+        /* Of whole bytes: some have 4 bits a pixel. */
+        return PIXMAN_FORMAT_BPP(format) % 8 == 0 &&
+               pixman_format_supported_source((pixman_format_code_t)format);
     default:
         return FALSE;
     }
