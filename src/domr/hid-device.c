@@ -412,6 +412,13 @@ void hid_device_close(struct hid_device *device)
     device->parser = NULL;
 }
 
+static bool write_waiting(struct hid_device *device)
+{
+    if (usbredirparser_has_data_to_write(device->parser))
+        usbredirparser_do_write(device->parser);
+    return !usbredirparser_has_data_to_write(device->parser);
+}
+
 bool hid_device_run(struct hid_device *device)
 {
     uint32_t generation = atomic_load(&region_notice(device->region)->generations[device->stream]);
@@ -421,11 +428,13 @@ bool hid_device_run(struct hid_device *device)
     device->progress = false;
     if (generation != device->generation)
         begin_anew(device, generation);
-    /* A parse error has been logged by the parser, which goes on with the next packet. */
-    while (usbredirparser_do_read(device->parser) == usbredirparser_read_parse_error)
-        ;
-    if (usbredirparser_has_data_to_write(device->parser))
-        usbredirparser_do_write(device->parser);
+    /* Who does not take the answers is not read, so that they do not pile up. A parse error has
+     * been logged by the parser, which goes on with the next packet. */
+    if (write_waiting(device)) {
+        while (usbredirparser_do_read(device->parser) == usbredirparser_read_parse_error)
+            ;
+        write_waiting(device);
+    }
     if (device->broken)
         log_error("the stream of \"%s\" has impossible indices; the device is dead until Domain R "
                   "is started anew",

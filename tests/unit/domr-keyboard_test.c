@@ -425,6 +425,25 @@ static void full_ring_holds_reports_back(void **state)
     assert_int_equal(bench->keyboard.sent.n_keys, 0);
 }
 
+/* Nor do the answers to one that asks and asks: it is not read any more. */
+static void answers_that_are_not_taken_do_not_pile_up(void **state)
+{
+    struct bench *bench = *state;
+    bool moved = false;
+
+    for (int i = 0; i < 20000; i++) {
+        usbredirparser_send_get_configuration(bench->guest.parser, (uint64_t)i);
+        usbredirparser_do_write(bench->guest.parser);
+        keyboard_run(&bench->keyboard, bench->now, &moved);
+    }
+    assert_true(usbredirparser_has_data_to_write(bench->keyboard.hid.parser) <= 2);
+    assert_true(usbredirparser_has_data_to_write(bench->guest.parser) > 1000);
+    bench->guest.configuration = -1;
+    while (usbredirparser_has_data_to_write(bench->guest.parser) > 0)
+        talk(bench);
+    assert_int_equal(bench->guest.configuration, 1);
+}
+
 static void hostile_index_silences_the_device(void **state)
 {
     struct bench *bench = *state;
@@ -554,6 +573,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(full_queue_drops_whole_strokes, setup, teardown),
         cmocka_unit_test_setup_teardown(full_ring_holds_reports_back, setup_listening, teardown),
+        cmocka_unit_test_setup_teardown(answers_that_are_not_taken_do_not_pile_up, setup_listening,
+                                        teardown),
         cmocka_unit_test_setup_teardown(hostile_index_silences_the_device, setup_listening,
                                         teardown),
         cmocka_unit_test_setup_teardown(garbage_does_no_harm, setup, teardown),
