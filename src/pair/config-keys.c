@@ -227,6 +227,8 @@ static gboolean set_boot(const IniContext *context, const char *value, GError **
             return value_error(error, "%s stands there twice", *word);
         g_string_append_c(letters, boot_letters[place]);
     }
+    if (letters->len == 0)
+        return value_error(error, "\"%s\" names nothing to boot from", value);
     config->user_vm.boot = g_strdup(letters->str);
     return TRUE;
 }
@@ -383,9 +385,8 @@ static gboolean set_password_file(const IniContext *context, const char *value, 
 
     /* One line; an editor's newline at its end is no part of the password. */
     text[strcspn(text, "\r\n")] = '\0';
-    if (*text == '\0' || !g_utf8_validate(text, -1, NULL))
+    if (*g_strstrip(text) == '\0' || !g_utf8_validate(text, -1, NULL))
         return value_error(error, "%s has no password in its first line", path);
-    g_strstrip(text);
 
     PairConfig *config = context->target;
 

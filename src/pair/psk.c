@@ -39,6 +39,7 @@ char *psk_read(const char *path, GError **error)
 {
     g_autoptr(GError) cause = NULL;
     g_autofree char *text = NULL;
+    gsize length = 0;
     struct stat status;
 
     if (!check_name(path, error))
@@ -54,17 +55,20 @@ char *psk_read(const char *path, GError **error)
         fail(error, DMORE_ERROR_HOST, path, "is open to others than its owner; chmod 600 it");
         return NULL;
     }
-    if (!g_file_get_contents(path, &text, NULL, &cause)) {
+    if (!g_file_get_contents(path, &text, &length, &cause)) {
         g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot read the key file %s: %s", path,
                     cause->message);
         return NULL;
     }
-    g_strchomp(text);
 
-    const char *key = g_str_has_prefix(text, PSK_USER ":") ? text + strlen(PSK_USER ":") : "";
+    /* A text that ends before the file does is not what QEMU would read there. */
+    gboolean whole = strlen(text) == length;
+    const char *key =
+        g_str_has_prefix(g_strchomp(text), PSK_USER ":") ? text + strlen(PSK_USER ":") : "";
     gsize digits = strspn(key, "0123456789abcdefABCDEF");
 
-    if (key[digits] != '\0' || digits < KEY_MIN_DIGITS || digits > KEY_MAX_DIGITS || digits % 2) {
+    if (!whole || key[digits] != '\0' || digits < KEY_MIN_DIGITS || digits > KEY_MAX_DIGITS ||
+        digits % 2) {
         fail(error, DMORE_ERROR_HOST, path,
              "does not hold one line of \"" PSK_USER ":\" and 32 to 128 hexadecimal digits, as "
              "\"dmore keygen\" writes it");

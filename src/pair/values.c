@@ -101,6 +101,9 @@ gboolean value_path(const char *value, const char *directory, char **result, GEr
     /* The directory is not from the file and could hold anything; it has to fit into a line. */
     if (strchr(path, '\n'))
         return value_error(error, "the path of directory %s has a line break in it", directory);
+    /* The next reader of the line would take it for no part of the value. */
+    if (g_ascii_isspace(path[strlen(path) - 1]))
+        return value_error(error, "\"%s\" ends with a blank; rename it", path);
     g_free(*result);
     *result = g_steal_pointer(&path);
     return TRUE;

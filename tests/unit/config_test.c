@@ -255,6 +255,8 @@ static void test_wrong_together(void **state)
     assert_refused(PAIR USER_VM "bridge = b\nmac = 52:54:00:00:00:01\n" DOMAIN_R
                                 "mac = 52:54:00:00:00:01\n",
                    "file:10: Domain R and the user VM need different MAC addresses");
+    assert_refused(PAIR USER_VM "boot = ,\n", "file:5: boot: ");
+    assert_refused(PAIR USER_VM "cdrom = /a /\n", "file:5: cdrom: ");
     assert_refused(LEAST "[console]\nauth = none\npassword = x\n",
                    "file:9: auth = none contradicts the password");
 }
@@ -285,6 +287,12 @@ static void test_load(void **state)
     assert_null(error);
     assert_string_equal(config->console.password, "open sesame");
     assert_string_equal(config->user_vm.disks[0].path, disk);
+
+    assert_true(g_file_set_contents(secret, "  \n", -1, NULL));
+    assert_int_equal(g_chmod(secret, 0600), 0);
+    assert_null(pair_config_load(file, &error));
+    assert_non_null(strstr(error->message, "has no password"));
+    g_clear_error(&error);
 
     g_remove(file);
     g_remove(secret);

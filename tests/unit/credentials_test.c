@@ -125,6 +125,14 @@ static void test_shared_key(void **state)
         assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_HOST));
         g_clear_error(&error);
     }
+
+    /* QEMU would read on behind the end of the text. */
+    static const char hidden[] = "dmore:00112233445566778899aabbccddeeff\0"
+                                 "00";
+    assert_true(g_file_set_contents(path, hidden, sizeof(hidden), NULL));
+    assert_int_equal(g_chmod(path, 0600), 0);
+    assert_null(psk_read(path, NULL));
+
     g_remove(path);
     g_rmdir(directory);
     g_rmdir(top);
