@@ -10,6 +10,7 @@
 #   make bench      D-MORE beside stock QEMU, doc/performance.md; ONLY=NAME for one measure
 #   make model      the co-migration, checked exhaustively; doc/model.md
 #   make soak       N=100 moves there and back, and whether anything wears out
+#   make fuzz       hostile input, T=60 seconds for each harness; doc/reliability.md
 #   make lint       format and static analysis, and that alone
 #   make install    PREFIX=/usr/local, DESTDIR=
 #   make clean      removes build/; the root kept for the image stays in the user's cache
@@ -21,6 +22,7 @@ KEEP =
 ONLY =
 LIST =
 N = 100
+T = 60
 
 all: programs image
 
@@ -78,7 +80,11 @@ bench: packages
 model: packages
 	@model/run
 
+fuzz: packages
+	@tools/step $(BUILD)/log/packages-fuzz.log "packages installed" tools/install-packages fuzz
+	@tests/fuzz/run $(BUILD)/fuzz $(T)
+
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: faults soak model all programs image packages demo check lint install clean
+.PHONY: faults fuzz soak model all programs image packages demo check lint install clean

@@ -87,7 +87,7 @@ void frame_watch_free(FrameWatch *watch)
     g_free(watch);
 }
 
-static gboolean deliver_all(int fd, const char *interface, GBytes *frames, GError **error)
+gboolean frames_send(int fd, const char *interface, GBytes *frames, GError **error)
 {
     struct record_reader reader = {0};
     struct record record;
@@ -120,7 +120,7 @@ gboolean frames_deliver(const char *interface, GBytes *frames, GError **error)
 
     if (fd < 0)
         return FALSE;
-    gboolean delivered = deliver_all(fd, interface, frames, error);
+    gboolean delivered = frames_send(fd, interface, frames, error);
     close(fd);
     return delivered;
 }

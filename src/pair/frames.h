@@ -38,4 +38,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(FrameWatch, frame_watch_free)
  */
 gboolean frames_deliver(const char *interface, GBytes *frames, GError **error);
 
+/* frames_send() - the same over a socket that is open, which never blocks
+ * @interface: for messages
+ */
+gboolean frames_send(int fd, const char *interface, GBytes *frames, GError **error);
+
 #endif

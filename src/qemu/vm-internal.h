@@ -24,6 +24,9 @@ struct Vm {
     gboolean ending;            /* vm_kill() is under way */
 };
 
+/* What a Vm does with what its monitor says; @data is the Vm. */
+extern const QmpEvents vm_monitor_events;
+
 /* vm_migration_parse() - QEMU's word for the state of a migration */
 VmMigrationState vm_migration_parse(const char *status);
 

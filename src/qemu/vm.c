@@ -194,7 +194,7 @@ static void on_process_ended(const char *how, gpointer data)
 
 /* Start and adoption */
 
-static const QmpEvents monitor_events = {on_event, on_monitor_closed};
+const QmpEvents vm_monitor_events = {on_event, on_monitor_closed};
 
 static Vm *vm_new(const char *name, const char *log, const VmEvents *events, gpointer data)
 {
@@ -226,7 +226,7 @@ static gboolean vm_open(Vm *vm, GSocket *socket, GCancellable *cancellable, GErr
                     vm->name, g_strerror(errno));
         return FALSE;
     }
-    vm->qmp = qmp_new(vm->name, fd, &monitor_events, vm);
+    vm->qmp = qmp_new(vm->name, fd, &vm_monitor_events, vm);
     if (!await(answers_or_is_gone, vm, LAUNCH_TIMEOUT_MS, cancellable, what, error))
         return FALSE;
     if (!qmp_ready(vm->qmp)) {

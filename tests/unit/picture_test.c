@@ -247,7 +247,7 @@ static void test_refused(void **state)
         {8, 4, {0, 32, (guint8 *)pixels, 128}},
         {8, 4, {UINT32_MAX, 32, (guint8 *)pixels, 128}},
         {8, 4, {PIXMAN_a1r1g1b1, 0, (guint8 *)pixels, 0}}, /* half a byte each */
-        {8, 4, {PIXMAN_c8, 32, (guint8 *)pixels, 128}}, /* needs a palette */
+        {8, 4, {PIXMAN_c8, 32, (guint8 *)pixels, 128}},    /* needs a palette */
     };
 
     show_numbered(seen, pixels);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fuzz-glib.c - what the harnesses of the host's code share */
+#include "fuzz-glib.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+
+#define TURNS_MAX 10000
+
+static GLogWriterOutput write_log(GLogLevelFlags level, const GLogField *fields, gsize n_fields,
+                                  gpointer data)
+{
+    if (!(level & (G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_ERROR)))
+        return G_LOG_WRITER_HANDLED;
+
+    g_autofree char *text = g_log_writer_format_fields(level, fields, n_fields, FALSE);
+
+    dprintf(STDERR_FILENO, "%s\n", text);
+    abort();
+}
+
+void fuzz_quiet_glib(void)
+{
+    g_log_set_writer_func(write_log, NULL, NULL);
+}
+
+void fuzz_settle(void)
+{
+    int turns = 0;
+
+    while (g_main_context_iteration(NULL, FALSE))
+        CHECK(++turns < TURNS_MAX);
+}
+
+static char *directory;
+
+static void remove_directory(void)
+{
+    g_autoptr(GDir) names = g_dir_open(directory, 0, NULL);
+    const char *name;
+
+    while (names && (name = g_dir_read_name(names)) != NULL) {
+        g_autofree char *path = g_build_filename(directory, name, NULL);
+
+        g_unlink(path);
+    }
+    g_rmdir(directory);
+    g_free(directory);
+}
+
+const char *fuzz_file(const char *name, const void *bytes, gsize size)
+{
+    static char path[PATH_MAX];
+
+    if (directory == NULL) {
+        directory = g_dir_make_tmp("fuzz-XXXXXX", NULL);
+        CHECK(directory != NULL);
+        CHECK(atexit(remove_directory) == 0);
+    }
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
+
+    CHECK(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
+    close(fd);
+    return path;
+}
