@@ -105,3 +105,10 @@ JsonArray *json_get_array(JsonObject *object, const char *name)
 
     return node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
 }
+
+JsonObject *json_item(JsonArray *array, guint place)
+{
+    JsonNode *node = json_array_get_element(array, place);
+
+    return JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+}

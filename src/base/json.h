@@ -30,4 +30,7 @@ gboolean json_get_boolean(JsonObject *object, const char *name, gboolean fallbac
 JsonObject *json_get_object(JsonObject *object, const char *name);
 JsonArray *json_get_array(JsonObject *object, const char *name);
 
+/* json_item() - the object at a place of an array, borrowed; NULL when there is something else */
+JsonObject *json_item(JsonArray *array, guint place);
+
 #endif

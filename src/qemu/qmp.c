@@ -101,13 +101,17 @@ static void on_event(Qmp *qmp, const char *name, JsonObject *object)
 /* on_reply() - the answer to the oldest command */
 static void on_reply(Qmp *qmp, JsonObject *object)
 {
-    g_autoptr(Command) command = g_queue_pop_head(&qmp->pending);
+    const Command *asked = g_queue_peek_head(&qmp->pending);
     g_autoptr(GError) error = NULL;
 
-    if (command == NULL || json_get_integer(object, "id", -1) != command->number) {
+    /* Whoever waits for the true answer is told, too. */
+    if (asked == NULL || json_get_integer(object, "id", -1) != asked->number) {
         close_line(qmp, "it has answered a command that was not asked");
         return;
     }
+
+    g_autoptr(Command) command = g_queue_pop_head(&qmp->pending);
+
     if (command->reply == NULL)
         return;
 
@@ -261,6 +265,21 @@ JsonNode *qmp_execute(Qmp *qmp, const char *command, GVariant *arguments, int pa
     if (answer.error != NULL)
         g_propagate_error(error, answer.error);
     return answer.result;
+}
+
+JsonNode *qmp_ask(Qmp *qmp, const char *command, GVariant *arguments, JsonNodeType type,
+                  GError **error)
+{
+    g_autoptr(JsonNode) result = qmp_execute(qmp, command, arguments, -1, error);
+
+    if (result == NULL)
+        return NULL;
+    if (json_node_get_node_type(result) != type) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_FAILED,
+                    "%s: QEMU's answer to '%s' is not what it should be", qmp->name, command);
+        return NULL;
+    }
+    return g_steal_pointer(&result);
 }
 
 gboolean qmp_do(Qmp *qmp, const char *command, GVariant *arguments, GError **error)

@@ -62,6 +62,12 @@ void qmp_forget(Qmp *qmp, gint64 number);
 JsonNode *qmp_execute(Qmp *qmp, const char *command, GVariant *arguments, int pass_fd,
                       GError **error);
 
+/* qmp_ask() - qmp_execute() for a command that returns an object or an array, as @type says
+ * Return: NULL with DMORE_ERROR_FAILED when it returns something else.
+ */
+JsonNode *qmp_ask(Qmp *qmp, const char *command, GVariant *arguments, JsonNodeType type,
+                  GError **error);
+
 /* qmp_do() - qmp_execute() for a command that returns nothing of interest */
 gboolean qmp_do(Qmp *qmp, const char *command, GVariant *arguments, GError **error);
 

@@ -55,7 +55,8 @@ static void write_parameters(const char *key_dir)
 static gboolean find_object(Vm *vm, const char *name, gboolean *found, GError **error)
 {
     g_autoptr(JsonNode) result =
-        qmp_execute(vm->qmp, "qom-list", g_variant_new_parsed("{'path': <'/objects'>}"), -1, error);
+        qmp_ask(vm->qmp, "qom-list", g_variant_new_parsed("{'path': <'/objects'>}"),
+                JSON_NODE_ARRAY, error);
 
     if (result == NULL)
         return FALSE;
@@ -64,9 +65,9 @@ static gboolean find_object(Vm *vm, const char *name, gboolean *found, GError **
 
     *found = FALSE;
     for (guint i = 0; i < json_array_get_length(objects); i++) {
-        JsonObject *object = json_array_get_object_element(objects, i);
+        JsonObject *object = json_item(objects, i);
 
-        if (strcmp(json_get_text(object, "name", ""), name) == 0)
+        if (object != NULL && strcmp(json_get_text(object, "name", ""), name) == 0)
             *found = TRUE;
     }
     return TRUE;

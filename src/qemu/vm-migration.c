@@ -95,7 +95,7 @@ static void parse_memory(JsonObject *memory, VmMigrationStatus *status)
 
 gboolean vm_migration_query(Vm *vm, VmMigrationStatus *status, GError **error)
 {
-    g_autoptr(JsonNode) result = qmp_execute(vm->qmp, "query-migrate", NULL, -1, error);
+    g_autoptr(JsonNode) result = qmp_ask(vm->qmp, "query-migrate", NULL, JSON_NODE_OBJECT, error);
     VmMigrationStatus now = {0};
 
     if (result == NULL)
@@ -142,7 +142,11 @@ static char *parse_listening(JsonNode *migration)
     if (addresses == NULL || json_array_get_length(addresses) == 0)
         return NULL;
 
-    JsonObject *address = json_array_get_object_element(addresses, 0);
+    JsonObject *address = json_item(addresses, 0);
+
+    if (address == NULL)
+        return NULL;
+
     const char *host = json_get_text(address, "host", NULL);
     const char *port = json_get_text(address, "port", NULL);
 
@@ -172,7 +176,8 @@ char *vm_migration_listen(Vm *vm, const char *address, gboolean keep_shared, con
                 g_variant_new_parsed("{'uri': <%s>, 'exit-on-error': <false>}", uri), error))
         return NULL;
 
-    g_autoptr(JsonNode) migration = qmp_execute(vm->qmp, "query-migrate", NULL, -1, error);
+    g_autoptr(JsonNode) migration =
+        qmp_ask(vm->qmp, "query-migrate", NULL, JSON_NODE_OBJECT, error);
     char *listening = migration != NULL ? parse_listening(migration) : NULL;
 
     if (migration != NULL && listening == NULL)

@@ -314,7 +314,7 @@ static gboolean adopt_gone(Vm *vm, GError **error)
         return FALSE;
     }
     close(ends[1]);
-    vm->qmp = qmp_new(vm->name, ends[0], &monitor_events, vm);
+    vm->qmp = qmp_new(vm->name, ends[0], &vm_monitor_events, vm);
     vm->state = VM_GONE;
     return TRUE;
 }
