@@ -430,7 +430,7 @@ bool hid_device_run(struct hid_device *device)
         begin_anew(device, generation);
     /* Who does not take the answers is not read, so that they do not pile up. A parse error has
      * been logged by the parser, which goes on with the next packet. */
-    if (write_waiting(device)) {
+    if (!device->broken && write_waiting(device)) {
         while (usbredirparser_do_read(device->parser) == usbredirparser_read_parse_error)
             ;
         write_waiting(device);
