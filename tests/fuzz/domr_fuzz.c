@@ -59,6 +59,8 @@ static void scribble_number(const struct world *world, struct fuzz_input *input)
         offsetof(struct region_header, compatible),
         offsetof(struct region_header, size),
         offsetof(struct region_header, settings_size),
+        REGION_NOTICE_OFFSET,
+        REGION_NOTICE_OFFSET + offsetof(struct region_notice, generations),
         REGION_STREAM_OFFSET + offsetof(struct ring_shared, tail),
         REGION_STREAM_OFFSET + sizeof(struct ring_shared),
         REGION_STREAM_OFFSET + REGION_STREAM_SIZE + offsetof(struct ring_shared, tail),

@@ -53,16 +53,26 @@ static void remove_directory(void)
     g_free(directory);
 }
 
-const char *fuzz_file(const char *name, const void *bytes, gsize size)
+char *fuzz_path(const char *name)
 {
-    static char path[PATH_MAX];
-
     if (directory == NULL) {
         directory = g_dir_make_tmp("fuzz-XXXXXX", NULL);
         CHECK(directory != NULL);
         CHECK(atexit(remove_directory) == 0);
     }
-    snprintf(path, sizeof(path), "%s/%s", directory, name);
+
+    char *path = g_build_filename(directory, name, NULL);
+
+    g_unlink(path);
+    return path;
+}
+
+const char *fuzz_file(const char *name, const void *bytes, gsize size)
+{
+    static char *path;
+
+    g_free(path);
+    path = fuzz_path(name);
 
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
 

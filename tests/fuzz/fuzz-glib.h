@@ -19,6 +19,9 @@ void fuzz_quiet_glib(void);
  */
 void fuzz_settle(void);
 
+/* fuzz_path() - where no file is, free with g_free() */
+char *fuzz_path(const char *name);
+
 /* fuzz_file() - the path of a file that holds these bytes, valid until the next call; mode 600
  * @name: its last part
  */

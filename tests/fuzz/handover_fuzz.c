@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "base/error.h"
 #include "comigrate/handover.h"
 #include "fuzz-glib.h"
 
@@ -24,8 +25,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 static void host_init(Host *host, int number)
 {
+    g_autofree char *moving = fuzz_path("moving");
+
     host->region = fuzz_region(number);
-    host->relay = relay_new(&host->region, NULL);
+    host->relay = relay_new(&host->region, moving, NULL);
     memset(&host->owed, 0, sizeof(host->owed));
     CHECK(host->relay != NULL);
 }
@@ -68,7 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         static const struct screen_tiles none;
         g_autoptr(GBytes) after = save(&host);
 
-        CHECK(error != NULL && g_utf8_validate(error->message, -1, NULL));
+        CHECK(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_PEER));
+        CHECK(g_utf8_validate(error->message, -1, NULL));
         CHECK(g_bytes_equal(after, nothing));
         CHECK(memcmp(&host.owed, &none, sizeof(none)) == 0);
     }

@@ -159,7 +159,7 @@ static gboolean command(Vm *vm, char which, GError **error)
         address = vm_migration_listen(vm, "127.0.0.1", TRUE, NULL, error);
         return address != NULL;
     case 's':
-        return vm_migration_start(vm, "127.0.0.1:1", &options, error);
+        return vm_migration_start(vm, "127.0.0.1:1", &options, NULL, error);
     case 'x':
         return vm_migration_cancel(vm, error);
     case 'w':

@@ -11,6 +11,7 @@
  */
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "comigrate/handover.h"
 #include "fuzz-glib.h"
@@ -31,6 +32,8 @@ enum step {
     HAND_OVER,
     COPY_PICTURE,
     LOOK,
+    BEGIN_ANEW,
+    ADOPT,
     STEPS,
 };
 
@@ -39,6 +42,7 @@ enum step {
 typedef struct {
     struct region region;
     Relay *relay;
+    char *moving; /* the path of what it has in its hands */
     struct screen_tiles changed;
     gsize received[REGION_STREAMS]; /* by the user VM */
 } World;
@@ -59,7 +63,10 @@ static uint32_t *number_at(const struct region *region, uint8_t which)
     static const uint32_t numbers[] = {
         REGION_STATUS_OFFSET,
         REGION_STATUS_OFFSET + offsetof(struct region_status, clients),
+        REGION_STATUS_OFFSET + offsetof(struct region_status, streams),
+        REGION_STATUS_OFFSET + offsetof(struct region_status, streams) + 4,
         REGION_NOTICE_OFFSET,
+        REGION_NOTICE_OFFSET + offsetof(struct region_notice, generations),
         REGION_SCREEN_OFFSET,
         REGION_SCREEN_OFFSET + offsetof(struct screen_shared, width),
         REGION_SCREEN_OFFSET + offsetof(struct screen_shared, height),
@@ -99,7 +106,8 @@ static void receive(World *world)
     ssize_t size;
 
     for (int i = 0; i < REGION_STREAMS; i++)
-        while ((size = recv(relay_vm_fd(world->relay, i), bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+        while ((size = recv(relay_ends(world->relay, i).vm, bytes, sizeof(bytes), MSG_DONTWAIT)) >
+               0)
             world->received[i] += (gsize)size;
 }
 
@@ -131,7 +139,7 @@ static void user_vm_sends(World *world, struct fuzz_input *input)
     const uint8_t *bytes = fuzz_take(input, fuzz_u8(input), &size);
 
     if (size > 0)
-        send(relay_vm_fd(world->relay, stream), bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+        send(relay_ends(world->relay, stream).vm, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void draw(World *world, struct fuzz_input *input)
@@ -160,9 +168,19 @@ static void define_cursor(World *world, struct fuzz_input *input)
     CHECK(cursor_define(&world->region, &shape, (const uint32_t *)(gconstpointer)noise) == 0);
 }
 
+static Relay *make_relay(const struct region *region, const char *moving)
+{
+    Relay *relay = relay_new(region, moving, NULL);
+
+    CHECK(relay != NULL);
+    return relay;
+}
+
 /* hand_over() - to another host; then it is undone and the pair goes on here */
 static void hand_over(World *world)
 {
+    g_autofree char *moving = fuzz_path("moving-there");
+    g_autofree char *further_moving = fuzz_path("moving-further");
     static struct screen_tiles owed;
     g_autoptr(GBytes) handover = NULL;
 
@@ -170,19 +188,35 @@ static void hand_over(World *world)
     handover = handover_save(&world->region, world->relay, &world->changed, NULL);
     if (handover != NULL) {
         struct region there = fuzz_region(1);
-        g_autoptr(Relay) relay = relay_new(&there, NULL);
+        g_autoptr(Relay) relay = make_relay(&there, moving);
 
         memset(&owed, 0, sizeof(owed));
         CHECK(handover_restore(&there, relay, &owed, handover, NULL));
         g_autoptr(GBytes) again = handover_save(&there, relay, &owed, NULL);
         CHECK(again != NULL);
         /* An odd sequence number of the screen is made even, once. */
-        g_autoptr(Relay) further_relay = relay_new(&there, NULL);
+        g_autoptr(Relay) further_relay = make_relay(&there, further_moving);
         CHECK(handover_restore(&there, further_relay, &owed, again, NULL));
         g_autoptr(GBytes) further = handover_save(&there, further_relay, &owed, NULL);
         CHECK(g_bytes_equal(again, further));
         CHECK(g_bytes_get_size(handover) == g_bytes_get_size(again));
     }
+    relay_thaw(world->relay);
+}
+
+/* adopt() - another relay goes on where this one is */
+static void adopt(World *world)
+{
+    RelayEnds ends[REGION_STREAMS];
+
+    for (int i = 0; i < REGION_STREAMS; i++) {
+        RelayEnds old = relay_ends(world->relay, i);
+
+        ends[i] = (RelayEnds){.host = dup(old.host), .vm = dup(old.vm)};
+    }
+    relay_free(world->relay);
+    world->relay = relay_adopt(&world->region, world->moving, ends, NULL);
+    CHECK(world->relay != NULL);
     relay_thaw(world->relay);
 }
 
@@ -239,6 +273,14 @@ static void take_step(World *world, struct fuzz_input *input)
     case HAND_OVER:
         hand_over(world);
         break;
+    case BEGIN_ANEW:
+        fuzz_settle();
+        receive(world);
+        relay_begin_anew(world->relay, fuzz_u8(input) % REGION_STREAMS);
+        break;
+    case ADOPT:
+        adopt(world);
+        break;
     case COPY_PICTURE:
         copy_picture(world);
         break;
@@ -256,12 +298,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
     memset(&world, 0, sizeof(world));
     world.region = fuzz_region(0);
-    world.relay = relay_new(&world.region, NULL);
-    CHECK(world.relay != NULL);
+    world.moving = fuzz_path("moving");
+    world.relay = make_relay(&world.region, world.moving);
     relay_thaw(world.relay);
     while (input.left > 0)
         take_step(&world, &input);
     CHECK(memcmp(world.region.base + REGION_SETTINGS_OFFSET, none, sizeof(none)) == 0);
     relay_free(world.relay);
+    g_free(world.moving);
     return 0;
 }

@@ -166,6 +166,9 @@ static bool guest_open(struct guest *guest, const struct region *region,
         said->left < 12 + head.length)
         return false;
     memcpy(capabilities, said->next + HELLO_FIXED, 12 + head.length - HELLO_FIXED);
+    /* Without the one, the other means nothing, and no parser can be made that has it. */
+    if (!(capabilities[0] & 1u << usb_redir_cap_ep_info_max_packet_size))
+        capabilities[0] &= ~(1u << usb_redir_cap_bulk_streams);
 
     guest->parser = parser = usbredirparser_create();
     CHECK(parser != NULL);
