@@ -3,6 +3,7 @@
 #include "fuzz-glib.h"
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -39,17 +40,14 @@ void fuzz_settle(void)
 
 static char *directory;
 
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *ftw)
+{
+    return remove(path);
+}
+
 static void remove_directory(void)
 {
-    g_autoptr(GDir) names = g_dir_open(directory, 0, NULL);
-    const char *name;
-
-    while (names && (name = g_dir_read_name(names)) != NULL) {
-        g_autofree char *path = g_build_filename(directory, name, NULL);
-
-        g_unlink(path);
-    }
-    g_rmdir(directory);
+    nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     g_free(directory);
 }
 

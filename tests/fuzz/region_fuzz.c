@@ -238,7 +238,7 @@ static void look(const World *world)
     g_autofree char *message = pair_domain_r_message(&pair);
 
     CHECK(g_utf8_validate(message, -1, NULL));
-    CHECK(strlen(message) < 3 * REGION_MESSAGE_SIZE);
+    CHECK(strlen(message) < (gsize)3 * REGION_MESSAGE_SIZE);
 }
 
 static void take_step(World *world, struct fuzz_input *input)

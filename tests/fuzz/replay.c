@@ -11,13 +11,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "fuzz.h"
 
-static int compare(const void *left, const void *right)
+static int is_input(const struct dirent *entry)
 {
-    return strcmp(*(char *const *)left, *(char *const *)right);
+    return entry->d_name[0] != '.';
 }
 
 /* read_file() - its bytes; free() them */
@@ -27,7 +26,7 @@ static uint8_t *read_file(const char *path, size_t *size)
 
     CHECK(file != NULL && fseek(file, 0, SEEK_END) == 0);
     *size = (size_t)ftell(file);
-    rewind(file);
+    CHECK(fseek(file, 0, SEEK_SET) == 0);
 
     /* Of exactly the size, so that a read behind its end is seen. */
     uint8_t *bytes = malloc(*size > 0 ? *size : 1);
@@ -54,28 +53,19 @@ static void replay_file(const char *directory, const char *name)
 
 static size_t replay_directory(const char *path)
 {
-    DIR *directory = opendir(path);
-    struct dirent *entry;
-    char **names = NULL;
-    size_t count = 0;
+    struct dirent **entries = NULL;
+    int count = scandir(path, &entries, is_input, alphasort);
 
-    CHECK(directory != NULL || errno == ENOENT);
-    while (directory != NULL && (entry = readdir(directory)) != NULL) {
-        if (entry->d_name[0] == '.')
-            continue;
-        names = realloc(names, (count + 1) * sizeof(*names));
-        CHECK(names != NULL);
-        names[count++] = strdup(entry->d_name);
+    if (count < 0) {
+        CHECK(errno == ENOENT);
+        return 0;
     }
-    if (directory != NULL)
-        closedir(directory);
-    qsort(names, count, sizeof(*names), compare);
-    for (size_t i = 0; i < count; i++) {
-        replay_file(path, names[i]);
-        free(names[i]);
+    for (int i = 0; i < count; i++) {
+        replay_file(path, entries[i]->d_name);
+        free(entries[i]);
     }
-    free(names);
-    return count;
+    free(entries);
+    return (size_t)count;
 }
 
 int main(int argc, char **argv)
