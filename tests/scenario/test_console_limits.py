@@ -81,7 +81,7 @@ def run(lab, pair, body, timeout=120):
 @pytest.fixture(scope="module")
 def plain(lab):
     """A pair whose user VM never gets beyond its firmware, and whose console anybody may enter."""
-    pair = Pair(lab, "limits", 70, user_vm={"memory": "64M"}).up(lab.a)
+    pair = Pair(lab, "limits", 74, user_vm={"memory": "64M"}).up(lab.a)
     yield pair
     pair.down()
 
