@@ -83,9 +83,11 @@ def rows():
             yield Row(f"Domain R writes rubbish: {part}", moment, Expected(DESTINATION, (DONE,)), inject=fill(part))
     yield Row("Domain R writes rubbish: size of the screen", "handover", Expected(EITHER, (DONE, FAILED, PEER)),
               inject=lie_about_size, mend=tell_size)
-    for words, stream, ring, index in (("keyboard's ring, head", KEYBOARD, 0, HEAD),
-                                       ("keyboard's other ring, tail", KEYBOARD, 1, TAIL),
-                                       ("pointer's ring, head", POINTER, 0, HEAD)):
-        for moment in ("pre-copy", "handover"):
-            yield Row(f"Domain R writes rubbish: {words}", moment, BROKEN, inject=break_ring(stream, ring, index))
-        yield Row(f"Domain R has written rubbish: {words}", None, BROKEN, arrange=break_ring(stream, ring, index))
+    # While Domain R runs it soon writes its true index over the lie, if that is one that it often writes.
+    for words, stream in (("keyboard", KEYBOARD), ("pointer", POINTER)):
+        yield Row(f"Domain R writes rubbish: head of the ring from the {words}", "handover", BROKEN,
+                  inject=break_ring(stream, 0, HEAD))
+        yield Row(f"Domain R writes rubbish: tail of the ring to the {words}", "pre-copy", BROKEN,
+                  inject=break_ring(stream, 1, TAIL))
+        yield Row(f"Domain R has written rubbish: tail of the ring to the {words}", None, BROKEN,
+                  arrange=break_ring(stream, 1, TAIL))
