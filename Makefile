@@ -6,7 +6,7 @@
 #   make            the host's programs and Domain R's image, in build/
 #   make demo       a console that survives two moves; KEEP=1 leaves it running
 #   make check      every test; the last line is 'N passed, N failed'
-#   make faults     every fault in every phase, on real VMs; ONLY=pattern, LIST=1; doc/reliability.md
+#   make faults     every fault in every phase, on real VMs; ONLY=pattern, LIST=1, JOBS=2; doc/reliability.md
 #   make bench      D-MORE beside stock QEMU, doc/performance.md; ONLY=NAME for one measure
 #   make model      the co-migration, checked exhaustively; doc/model.md
 #   make soak       N=100 moves there and back, and whether anything wears out
@@ -21,6 +21,7 @@ DESTDIR =
 KEEP =
 ONLY =
 LIST =
+JOBS =
 N = 100
 T = 60
 
@@ -70,7 +71,7 @@ install: programs image
 faults: packages
 	@$(if $(LIST),,$(MAKE) --no-print-directory all)
 	@DMORE_BUILD=$(abspath $(BUILD)) DMORE_IMAGE=$(abspath $(BUILD)/image) \
-		DMORE_GUEST=$(abspath $(BUILD)/guest) ONLY='$(ONLY)' tests/faults/run $(if $(LIST),--list)
+		DMORE_GUEST=$(abspath $(BUILD)/guest) ONLY='$(ONLY)' JOBS=$(JOBS) tests/faults/run $(if $(LIST),--list)
 
 bench: packages
 	@tools/step $(BUILD)/log/bench-packages.log "packages for the benchmarks installed" tools/install-packages bench

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The table of what became of the pair, for people and for programs."""
 
+import itertools
 import json
 
 HEAD = ("fault", "held at", "runs then on", "VNC connection", "typing", "exit", "s", "")
@@ -20,9 +21,20 @@ def cells(outcome):
     )
 
 
+def merged(outcomes):
+    """The table's rows: moments of one fault that have come out alike share one."""
+    table = []
+    for key, group in itertools.groupby(outcomes, lambda outcome: (cells(outcome)[0], *cells(outcome)[2:6], outcome.passed)):
+        group = list(group)
+        moments = ", ".join(outcome.row.moment for outcome in group if outcome.row.moment)
+        seconds = sum(outcome.seconds for outcome in group) / len(group)
+        table.append((key[0], moments, *key[1:5], f"{seconds:.1f}", cells(group[0])[-1]))
+    return table
+
+
 def markdown(outcomes, title):
     lines = [title, "", f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}"]
-    lines += [f"| {' | '.join(cells(outcome))} |" for outcome in outcomes]
+    lines += [f"| {' | '.join(row)} |" for row in merged(outcomes)]
     failed = [outcome for outcome in outcomes if not outcome.passed]
     for outcome in failed:
         lines += ["", f"{outcome.row.name}:", *(f"* {problem}" for problem in outcome.problems)]

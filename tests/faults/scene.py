@@ -147,11 +147,14 @@ class Scene:
     # What is seen
 
     def pair_log(self, host):
-        path = host.pair_files(self.pair.name) / "pair.log"
-        try:
-            return path.read_text(errors="replace")
-        except FileNotFoundError:
-            return ""
+        """What the host's dmore-pair has logged. When it has removed the file it still has it open."""
+        paths = [host.pair_files(self.pair.name) / "pair.log",
+                 *(pathlib.Path(f"/proc/{pid}/fd/2") for pid in look.find(host, self.pair.name, look.DMORE_PAIR))]
+        for path in paths:
+            with contextlib.suppress(OSError):
+                if path.is_file():
+                    return path.read_text(errors="replace")
+        return ""
 
     def status(self, host):
         """What `dmore status` says there; the state is None where there is no pair."""
