@@ -13,6 +13,7 @@ class Result:
         self.tables = []
         self.aims = []
         self.notes = []
+        self.headline = ""  # one sentence for the README
         self.samples = []  # (system, what, value)
         self.draw = None  # draw(path) makes the picture, see plot.py
 
@@ -41,7 +42,7 @@ class Result:
             writer.writerows(self.samples)
         if self.draw:
             self.draw(directory / f"{self.name}.png")
-        kept = {key: getattr(self, key) for key in ("name", "title", "tables", "aims", "notes")}
+        kept = {key: getattr(self, key) for key in ("name", "title", "tables", "aims", "notes", "headline")}
         (directory / f"{self.name}.json").write_text(json.dumps(kept, indent=1) + "\n")
         (directory / f"{self.name}.md").write_text(f"## {self.title}\n\n{self.markdown()}\n")
 

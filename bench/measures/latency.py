@@ -53,7 +53,10 @@ def run(result, lab_of, rates, count, rounds, limit):
 
 
 def latency(lab_of):
-    return run(Result("latency", "Key press to update, at human speed"), lab_of, [HUMAN], 100, 4, 0.2)
+    result = run(Result("latency", "Key press to update, at human speed"), lab_of, [HUMAN], 100, 4, 0.2)
+    ours, theirs, _ = (row for row in result.tables[0]["rows"] if row[0] == f"virtio-vga, {HUMAN}")
+    result.headline = f"From a key press to the picture that shows it: {ours[2]} ms; QEMU's own VNC server: {theirs[2]} ms."
+    return result
 
 
 def typing(lab_of):

@@ -3,7 +3,7 @@
 
 from lab import Client
 
-from ..figures import median
+from ..figures import median, number
 from ..plot import bars
 from ..result import Result
 from ..systems import Dmore, Stock, in_turns
@@ -78,6 +78,8 @@ def migration(lab_of):
         result.aim(f"{load}: total time, to 1.1 times that of the user VM alone and Domain R's "
                    f"{size / 2**20:.0f} MB over the bandwidth", total, 1.1 * alone + size / BANDWIDTH * 1000, " ms")
     result.table(columns, rows)
+    result.headline = (f"While the VM moves, the console's picture stands still for {number(rows[0][3])} ms, and the connection stays; "
+                       f"with QEMU's own VNC server it ends.")
     result.note(f"Both with {BANDWIDTH >> 20} MB/s. The guest draws a line every {DRAW_MS} ms; \"dirty\": and writes "
                 f"{LOADS['dirty'].split()[0]} MB/s of memory. QEMU's client connects again, see the text.")
     bars(result, "ms", median, log=True, kinds=[f"{load}: {what}" for load in LOADS for what in ("total", "gap", "user VM")])
