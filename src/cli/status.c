@@ -162,6 +162,23 @@ static gboolean print_all(const HostConfig *host, gboolean json, GError **error)
     return TRUE;
 }
 
+static void print_replacements(JsonObject *r)
+{
+    gint64 replacements = json_get_integer(r, "replacements", 0);
+    gint64 wait_ms = json_get_integer(r, "replaced_in_ms", -1);
+    const char *because = json_get_text(r, "replaced_because", "");
+
+    if (wait_ms > 0)
+        cli_print("             FAILING: %s; tried again in %d s\n", because,
+                  (int)(wait_ms / 1000) + 1);
+    else if (wait_ms == 0)
+        cli_print("             being replaced: %s\n", because);
+    if (replacements > 0)
+        cli_print("             replaced %d time%s here%s%s\n", (int)replacements,
+                  replacements == 1 ? "" : "s", wait_ms < 0 ? "; the last because " : "",
+                  wait_ms < 0 ? because : "");
+}
+
 static void print_vms(JsonObject *status)
 {
     JsonObject *r = part(status, "domain_r");
@@ -178,6 +195,7 @@ static void print_vms(JsonObject *status)
         cli_print("             %d of %d MB of its memory are free\n",
                   (int)(json_get_integer(r, "memory_free_bytes", 0) >> 20),
                   (int)(json_get_integer(r, "memory_bytes", 0) >> 20));
+    print_replacements(r);
     if (*json_get_text(r, "message", ""))
         cli_print("             it says: %s\n", json_get_text(r, "message", ""));
 }

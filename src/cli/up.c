@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * up.c - dmore up FILE: start the pair that a file describes
+ * up.c - dmore up FILE: start the pair that a file describes, or its user VM alone
  */
 #include "cli/cli.h"
 
 #include "base/error.h"
 #include "base/json.h"
 #include "cli/launch.h"
+#include "pair/client.h"
 #include "pair/config.h"
 #include "pair/rundir.h"
+
+#define START_AGAIN_MS 180000 /* for the old user VM to end and another one to start */
 
 static void print_started(JsonObject *status, const char *name)
 {
@@ -28,10 +31,31 @@ static void print_started(JsonObject *status, const char *name)
     cli_print("\"dmore console %s\" tells how to connect\n", name);
 }
 
+/* The name is taken: by a pair whose user VM has ended, perhaps, and can be started again. What of
+ * the pair goes on has to be as the file says; a password that was made is in no file. */
+static gboolean start_again(const HostConfig *host, PairConfig *config, GError **error)
+{
+    JsonObject *arguments = json_object_new();
+
+    if (config->console.password_made)
+        g_clear_pointer(&config->console.password, g_free);
+    g_autofree char *text = pair_config_to_text(config);
+    json_object_set_string_member(arguments, "config", text);
+
+    g_autoptr(Client) client = client_ask(host, config->name, "up", arguments, NULL, NULL, error);
+    g_autoptr(JsonObject) status = client ? client_wait(client, START_AGAIN_MS, error) : NULL;
+
+    if (status)
+        print_started(status, config->name);
+    return status != NULL;
+}
+
 gboolean up_run(const HostConfig *host, int argc, char **argv, GError **error)
 {
     if (!cli_parse(&argc, &argv, "FILE",
-                   "Starts the pair that FILE describes; dmore-pair.conf(5) tells what it may say.",
+                   "Starts the pair that FILE describes; dmore-pair.conf(5) tells what it may say. "
+                   "If the pair is there and its user VM has ended, that is started again, on the "
+                   "same console.",
                    NULL, 1, 1, error))
         return FALSE;
 
@@ -39,12 +63,8 @@ gboolean up_run(const HostConfig *host, int argc, char **argv, GError **error)
 
     if (!config)
         return FALSE;
-    if (rundir_is_claimed(host->run_dir, config->name)) {
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_BUSY,
-                    "there is a pair called %s on this host already; \"dmore status %s\" shows it",
-                    config->name, config->name);
-        return FALSE;
-    }
+    if (rundir_is_claimed(host->run_dir, config->name))
+        return start_again(host, config, error);
 
     g_autofree char *directory = g_build_filename(host->run_dir, config->name, NULL);
     gboolean is_new = !g_file_test(directory, G_FILE_TEST_EXISTS);

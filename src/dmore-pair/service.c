@@ -2,6 +2,7 @@
 #include "dmore-pair/service.h"
 
 #include <glib-unix.h>
+#include <string.h>
 
 #include "base/await.h"
 #include "base/error.h"
@@ -11,6 +12,7 @@
 #include "dmore-pair/undecided.h"
 #include "pair/presence.h"
 #include "pair/screenshot.h"
+#include "pair/user-vm.h"
 
 typedef void (*Procedure)(Service *service, Request *request);
 
@@ -30,6 +32,7 @@ struct Service {
     gint64 timeout_us;
     gboolean slow_down;
     GPtrArray *cancels; /* Request: who has asked to cancel it and waits for what comes of that */
+    PairConfig *config; /* of a queued start of the user VM */
 
     const char *phase; /* of the co-migration that runs; NULL when none does */
 };
@@ -132,6 +135,16 @@ static void run_down(Service *service, Request *request)
         request_result(request, json_object_new());
 }
 
+/* Nobody has asked for it. */
+static void run_replace(Service *service)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_cancellable_reset(service->cancellable);
+    if (!domain_r_replace(service->pair, service->cancellable, &error))
+        g_warning("Domain R could not be replaced: %s", error->message);
+}
+
 static void run_resolve(Service *service, Request *request)
 {
     g_autoptr(GError) error = NULL;
@@ -152,6 +165,20 @@ static void run_settlement(Service *service)
 {
     if (undecided_settle(service->undecided))
         g_clear_pointer(&service->undecided, undecided_free);
+}
+
+static void run_up(Service *service, Request *request)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (user_vm_start(service->pair, g_steal_pointer(&service->config), service->cancellable,
+                      &error)) {
+        g_message("the user VM was started again");
+        request_result(request, make_status(service));
+        return;
+    }
+    g_message("the user VM was not started again: %s", error->message);
+    request_error(request, error);
 }
 
 static void queue(Service *service, Procedure procedure, Request *request)
@@ -213,6 +240,7 @@ static void do_migrate(Service *service, Request *request, JsonObject *arguments
 {
     const char *host = json_get_text(arguments, "host", NULL);
     gint64 port = json_get_integer(arguments, "port", HOST_DEFAULT_PORT);
+    g_autoptr(GError) error = NULL;
 
     gint64 timeout = json_get_integer(arguments, "timeout", 0); /* s */
 
@@ -224,6 +252,16 @@ static void do_migrate(Service *service, Request *request, JsonObject *arguments
     if (service->pair->state != PAIR_RUNNING) {
         refuse(request, DMORE_ERROR_BUSY, "%s cannot be migrated now: it is %s",
                service->pair->config->name, pair_state_name(service->pair->state));
+        return;
+    }
+    if (user_vm_has_ended(service->pair)) {
+        refuse(request, DMORE_ERROR_BUSY,
+               "%s cannot be migrated: its user VM is %s; 'dmore up' starts it again",
+               service->pair->config->name, vm_state_name(vm_state(service->pair->user_vm)));
+        return;
+    }
+    if (!domain_r_check(service->pair, &error)) {
+        request_error(request, error);
         return;
     }
     g_free(service->host);
@@ -259,15 +297,30 @@ static void do_cancel(Service *service, Request *request, JsonObject *arguments)
 
 static void do_down(Service *service, Request *request, JsonObject *arguments)
 {
-    gboolean starting = service->pair->state == PAIR_STARTING;
+    const Pair *pair = service->pair;
+    gboolean booting = pair->state == PAIR_STARTING || pair->life.busy;
 
     if (arrival_is_waiting(service->arrival)) {
         arrival_decide(service->arrival, request, VERDICT_END);
         return;
     }
     queue(service, run_down, request);
-    if (starting)
+    if (booting)
         g_cancellable_cancel(service->cancellable);
+}
+
+/* Another user VM for the Domain R that is there. */
+static void do_up(Service *service, Request *request, JsonObject *arguments)
+{
+    const char *text = json_get_text(arguments, "config", "");
+    g_autoptr(GError) error = NULL;
+
+    g_clear_pointer(&service->config, pair_config_free);
+    service->config = pair_config_parse(text, strlen(text), "the configuration", &error);
+    if (service->config)
+        queue(service, run_up, request);
+    else
+        request_error(request, error);
 }
 
 static void do_resolve(Service *service, Request *request, JsonObject *arguments)
@@ -292,10 +345,15 @@ static const struct {
     Command run;
     gboolean procedure; /* refused while one runs, and by the states of may_begin() */
 } commands[] = {
-    {"status", do_status, FALSE},         {"console", do_console, FALSE},
-    {"screenshot", do_screenshot, FALSE}, {"cancel", do_cancel, FALSE},
-    {"settle", do_settle, FALSE},         {"resolve", do_resolve, TRUE},
-    {"migrate", do_migrate, TRUE},        {"down", do_down, TRUE},
+    {"status", do_status, FALSE},
+    {"console", do_console, FALSE},
+    {"screenshot", do_screenshot, FALSE},
+    {"cancel", do_cancel, FALSE},
+    {"settle", do_settle, FALSE},
+    {"resolve", do_resolve, TRUE},
+    {"migrate", do_migrate, TRUE},
+    {"up", do_up, TRUE},
+    {"down", do_down, TRUE},
 };
 
 /* One procedure at a time, and none on a pair that is on its way, but one that is starting can be
@@ -415,11 +473,26 @@ static gboolean is_lost(const Service *service)
            vm_state(pair->user_vm) == VM_GONE && vm_state(pair->domain_r) == VM_GONE;
 }
 
+static void run_queued(Service *service)
+{
+    service->queued(service, service->queued_request);
+    service->queued = NULL;
+    service->queued_request = NULL;
+}
+
 static gboolean has_work(gpointer data)
 {
     const Service *service = data;
 
-    return service->queued || service->ending || is_lost(service);
+    return service->queued || service->ending || is_lost(service) || domain_r_is_due(service->pair);
+}
+
+static gboolean on_second(gpointer data)
+{
+    Service *service = data;
+
+    domain_r_look(service->pair);
+    return G_SOURCE_CONTINUE;
 }
 
 /* It was asked for while the pair was found to be another host's. */
@@ -433,6 +506,8 @@ static void refuse_queued(Service *service)
 
 void service_run(Service *service)
 {
+    guint ticker = g_timeout_add_seconds(1, on_second, service);
+
     while (!service->pair->ended) {
         if (service->undecided && !has_work(service))
             run_settlement(service);
@@ -440,17 +515,18 @@ void service_run(Service *service)
             await(has_work, service, -1, NULL, "a request", NULL);
         if (service->pair->ended) {
             refuse_queued(service);
-            return;
+            break;
         }
         if (service->queued)
-            service->queued(service, service->queued_request);
-        else if (service->pair->state == PAIR_UNDECIDED && service->ending && !is_lost(service))
-            return; /* never end VMs that may be the only ones */
+            run_queued(service);
+        else if (service->ending && service->pair->state == PAIR_UNDECIDED && !is_lost(service))
+            break; /* never end VMs that may be the only ones */
         else if (service->ending || is_lost(service))
             run_down(service, NULL);
-        service->queued = NULL;
-        service->queued_request = NULL;
+        else if (domain_r_is_due(service->pair))
+            run_replace(service);
     }
+    g_source_remove(ticker);
 }
 
 void service_end(Service *service, Pair *pair)
@@ -471,6 +547,7 @@ void service_free(Service *service)
     arrival_free(service->arrival);
     g_object_unref(service->cancellable);
     g_ptr_array_unref(service->cancels);
+    g_clear_pointer(&service->config, pair_config_free);
     g_free(service->host);
     g_free(service);
 }

@@ -18,12 +18,19 @@ static JsonObject *domain_r_to_json(const Pair *pair)
 {
     JsonObject *object = vm_to_json(pair->domain_r);
 
+    json_object_set_int_member(object, "replacements", pair->life.replaced);
+    if (pair->life.because)
+        json_object_set_string_member(object, "replaced_because", pair->life.because);
+    if (pair->life.lacking)
+        json_object_set_int_member(object, "replaced_in_ms", domain_r_due_ms(pair));
     json_object_set_int_member(object, "memory_bytes", (gint64)pair->config->domain_r.memory);
     if (!pair->region)
         return object;
     const struct region_status *status = region_status(&pair->region->region);
     g_autofree char *message = pair_domain_r_message(pair);
-    json_object_set_boolean_member(object, "ready", status->state == REGION_STATE_READY);
+    json_object_set_boolean_member(object, "ready",
+                                   pair->domain_r && vm_state(pair->domain_r) == VM_RUNNING &&
+                                       status->state == REGION_STATE_READY);
     json_object_set_int_member(object, "clients", status->clients);
     /* Domain R's own word, for operators; older images do not say it. */
     gint64 free_kib = status->memory_free;

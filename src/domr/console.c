@@ -236,15 +236,16 @@ static int require_password(struct console *console, const struct settings *sett
                             on_auth, console);
 }
 
-/* The name that viewers show in their title. RFB sends it once, so a change reaches those that
- * connect afterwards. */
+/* The name that viewers show in their title; those that understand RFB's pseudo-encoding
+ * DesktopName hear of a change, the others see it when they connect. The picture stays what the
+ * user VM's was. */
 static void take_notice(struct console *console)
 {
     static const char *const states[] = {
         [REGION_USER_VM_RUNNING] = "",
-        [REGION_USER_VM_PAUSED] = " [paused]",
-        [REGION_USER_VM_OFF] = " [powered off]",
-        [REGION_USER_VM_CRASHED] = " [crashed]",
+        [REGION_USER_VM_PAUSED] = " (paused)",
+        [REGION_USER_VM_OFF] = " (powered off)",
+        [REGION_USER_VM_CRASHED] = " (crashed)",
     };
     uint32_t user_vm = atomic_load(&region_notice(console->region)->user_vm);
     char name[256];

@@ -165,8 +165,10 @@ static gboolean complete(PairConfig *config, GError **error)
         config->console.port = DEFAULT_PORT;
     if (!config->console.layout)
         config->console.layout = g_strdup("us");
-    if (!config->console.open && !config->console.password)
+    if (!config->console.open && !config->console.password) {
         config->console.password = credentials_password(error);
+        config->console.password_made = TRUE;
+    }
     return config->console.open || config->console.password;
 }
 

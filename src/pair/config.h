@@ -46,9 +46,10 @@ typedef struct {
 
 typedef struct {
     guint16 port;
-    char *layout;   /* XKB: "us", "de(nodeadkeys)" */
-    gboolean open;  /* auth = none: whoever reaches the console may use it */
-    char *password; /* NULL when open, else never NULL */
+    char *layout;           /* XKB: "us", "de(nodeadkeys)" */
+    gboolean open;          /* auth = none: whoever reaches the console may use it */
+    char *password;         /* NULL when open, else never NULL */
+    gboolean password_made; /* by us, because the file has none */
 } PairConsole;
 
 typedef struct {

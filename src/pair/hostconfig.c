@@ -19,6 +19,7 @@
 
 #define MIN_BANDWIDTH (1u << 20) /* with less, no guest's memory ever gets across */
 #define MAX_BANDWIDTH ((guint64)1 << 50)
+#define MAX_WATCHDOG 3600 /* s */
 
 gboolean host_port_parse(const char *text, char **host, guint16 *port, GError **error)
 {
@@ -115,6 +116,17 @@ static gboolean set_qemu(const IniContext *context, const char *value, GError **
     return TRUE;
 }
 
+static gboolean set_watchdog(const IniContext *context, const char *value, GError **error)
+{
+    HostConfig *config = context->target;
+    gint64 seconds = 0;
+
+    if (!value_integer(value, 0, MAX_WATCHDOG, &seconds, error))
+        return FALSE;
+    config->watchdog = (guint)seconds;
+    return TRUE;
+}
+
 static const IniKey keys[] = {
     {"host", "listen", set_listen, FALSE},
     {"host", "migration-address", set_migration_address, FALSE},
@@ -124,6 +136,7 @@ static const IniKey keys[] = {
     {"host", "run-dir", set_run_dir, FALSE},
     {"host", "state-dir", set_state_dir, FALSE},
     {"host", "qemu", set_qemu, FALSE},
+    {"host", "watchdog", set_watchdog, FALSE},
 };
 
 HostConfig *host_config_load(const char *path, GError **error)
@@ -148,6 +161,7 @@ HostConfig *host_config_load(const char *path, GError **error)
     config->path = g_steal_pointer(&absolute);
     config->listen_port = HOST_DEFAULT_PORT;
     config->bandwidth = HOST_UNLIMITED_BANDWIDTH;
+    config->watchdog = HOST_DEFAULT_WATCHDOG;
     if (!ini_parse(text, length, path ? path : "", keys, G_N_ELEMENTS(keys), &context, lines,
                    error))
         return NULL;

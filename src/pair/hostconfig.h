@@ -9,6 +9,7 @@
 
 #define HOST_CONFIG_ENVIRONMENT "DMORE_CONFIG"
 #define HOST_DEFAULT_PORT 7643
+#define HOST_DEFAULT_WATCHDOG 30 /* s: more than a busy host without KVM lets a VM wait */
 #define HOST_UNLIMITED_BANDWIDTH 1000000000u /* bytes a second: no limit in practice */
 
 typedef struct {
@@ -24,6 +25,7 @@ typedef struct {
     char *run_dir;
     char
         *state_dir; /* what has to survive a reboot: notes of co-migrations, which pairs are here */
+    guint watchdog; /* seconds without a heartbeat after which Domain R is replaced; 0: never */
     char *qemu;     /* (nullable): name or path of the binary */
 } HostConfig;
 

@@ -45,6 +45,15 @@ void pair_tell_user_vm(Pair *pair, VmState state);
 gboolean pair_launch_user_vm(Pair *pair, GCancellable *cancellable, GError **error);
 gboolean pair_launch_domain_r(Pair *pair, GCancellable *cancellable, GError **error);
 
+/* pair_note_config() - write the pair's configuration into its directory */
+gboolean pair_note_config(const Pair *pair, GError **error);
+
+/* pair_check_user_vm() - whether this host has the files that the user VM needs */
+gboolean pair_check_user_vm(const PairUserVm *user_vm, GError **error);
+
+/* pair_look_at_image() - see to it that today's image is known, for a Domain R that is launched */
+gboolean pair_look_at_image(Pair *pair, GError **error);
+
 /* pair_attach_kick() - connect to Domain R's kick, for relay and feed */
 gboolean pair_attach_kick(Pair *pair, GError **error);
 

@@ -11,7 +11,6 @@
 #include "pair/settings.h"
 #include "pair/tap.h"
 
-#define CONSOLE_MS 120000               /* for Domain R to boot; 3 s under TCG on an idle machine */
 #define HYPERVISOR_OVERHEAD (64u << 20) /* bytes that a QEMU takes beside its guest's memory */
 
 const char *pair_state_name(PairState state)
@@ -48,6 +47,20 @@ gboolean pair_look_at_host(Pair *pair, GError **error)
     if (!pair->image)
         pair->image = image_open(pair->host->image, error);
     return pair->image != NULL;
+}
+
+gboolean pair_look_at_image(Pair *pair, GError **error)
+{
+    if (!pair_look_at_host(pair, error))
+        return FALSE;
+    Image *today = image_open(pair->host->image, error);
+    if (!today)
+        return FALSE;
+    image_free(pair->image);
+    pair->image = today;
+    g_free(pair->platform.image_id);
+    pair->platform.image_id = g_strdup(today->id);
+    return TRUE;
 }
 
 static gboolean look_at_platform(Pair *pair, GError **error)
@@ -108,7 +121,7 @@ static gboolean check_file(const char *what, const char *path, GError **error)
     return FALSE;
 }
 
-static gboolean check_files(const PairUserVm *user_vm, GError **error)
+gboolean pair_check_user_vm(const PairUserVm *user_vm, GError **error)
 {
     for (gsize i = 0; i < user_vm->n_disks; i++)
         if (!check_file("disk", user_vm->disks[i].path, error))
@@ -152,7 +165,7 @@ gboolean pair_check_host(const Pair *pair, GError **error)
                     pair->config->name);
         return FALSE;
     }
-    return check_files(&pair->config->user_vm, error) && check_memory(pair, error);
+    return pair_check_user_vm(&pair->config->user_vm, error) && check_memory(pair, error);
 }
 
 static gboolean open_taps(Pair *pair, GError **error)
@@ -174,7 +187,7 @@ static gboolean open_taps(Pair *pair, GError **error)
     return TRUE;
 }
 
-static gboolean note_config(const Pair *pair, GError **error)
+gboolean pair_note_config(const Pair *pair, GError **error)
 {
     g_autofree char *path = pair_path(pair, RUN_PAIR_CONF);
     g_autofree char *text = pair_config_to_text(pair->config);
@@ -194,7 +207,7 @@ gboolean pair_claim(Pair *pair, gboolean incoming, GError **error)
     pair->ended = FALSE;
     if (incoming)
         pair->state = PAIR_INCOMING;
-    return note_config(pair, error) && pair_state_write(pair, error);
+    return pair_note_config(pair, error) && pair_state_write(pair, error);
 }
 
 gboolean pair_build(Pair *pair, GCancellable *cancellable, GError **error)
@@ -220,16 +233,6 @@ gboolean pair_build(Pair *pair, GCancellable *cancellable, GError **error)
     return pair->display && pair_launch_domain_r(pair, cancellable, error);
 }
 
-/* Domain R has said that its console is there, or that it will never be. */
-static gboolean console_decided(gpointer data)
-{
-    const Pair *pair = data;
-    uint32_t state = region_status(&pair->region->region)->state;
-
-    return state == REGION_STATE_READY || state == REGION_STATE_FAILED ||
-           vm_state(pair->domain_r) == VM_GONE;
-}
-
 char *pair_domain_r_text(const char *field, gsize size)
 {
     /* Domain R may write anything there at any time: copy within bounds, keep what is text. */
@@ -252,19 +255,7 @@ char *pair_domain_r_message(const Pair *pair)
 gboolean pair_start(Pair *pair, GCancellable *cancellable, GError **error)
 {
     relay_thaw(pair->relay);
-    if (!vm_resume(pair->domain_r, error))
-        return FALSE;
-    if (!await(console_decided, pair, CONSOLE_MS, cancellable, "the console of Domain R", error))
-        return FALSE;
-    if (region_status(&pair->region->region)->state != REGION_STATE_READY) {
-        g_autofree char *message = pair_domain_r_message(pair);
-        g_autofree char *console = pair_path(pair, RUN_DOMAIN_R_CONSOLE);
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_FAILED,
-                    "Domain R's console did not come up: %s (its own log was %s)",
-                    *message ? message : "its VM has ended", console);
-        return FALSE;
-    }
-    if (!vm_resume(pair->user_vm, error))
+    if (!domain_r_boot(pair, cancellable, error) || !vm_resume(pair->user_vm, error))
         return FALSE;
     pair_set_state(pair, PAIR_RUNNING);
     return TRUE;
@@ -331,7 +322,7 @@ void pair_end(Pair *pair)
         return;
     pair_set_state(pair, PAIR_STOPPING);
     if (pair->domain_r)
-        vm_kill(pair->domain_r);
+        vm_destroy(pair->domain_r);
     if (pair->user_vm)
         vm_kill(pair->user_vm);
 
@@ -350,6 +341,8 @@ void pair_free(Pair *pair)
     g_clear_pointer(&pair->probe, probe_free);
     g_clear_pointer(&pair->image, image_free);
     g_clear_pointer(&pair->last_migration, json_object_unref);
+    g_free(pair->life.because);
+    g_free(pair->life.failure);
     g_free(pair->platform.accelerator);
     g_free(pair->platform.accelerator_note);
     g_free(pair->platform.qemu_version);

@@ -12,6 +12,7 @@
 #include <gio/gio.h>
 #include <json-glib/json-glib.h>
 #include "pair/config.h"
+#include "pair/domain-r.h"
 #include "pair/hostconfig.h"
 #include "pair/image.h"
 #include "pair/kick.h"
@@ -42,7 +43,7 @@ typedef struct {
     char *accelerator_note; /* (nullable): why it is not "kvm" */
 } PairPlatform;
 
-typedef struct {
+struct Pair {
     const HostConfig *host;
     PairConfig *config;
     GBytes *settings;  /* for Domain R; made once, on the host where the pair started */
@@ -65,6 +66,7 @@ typedef struct {
 
     Vm *user_vm;
     Vm *domain_r;
+    DomainRLife life;
     RegionFile *region;
     Relay *relay;
     Kick *kick;
@@ -74,7 +76,7 @@ typedef struct {
     /* Called when the pair's state on this host has changed by itself: a VM has ended. */
     void (*changed)(gpointer data);
     gpointer changed_data;
-} Pair;
+};
 
 const char *pair_state_name(PairState state);
 

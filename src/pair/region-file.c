@@ -29,6 +29,15 @@ static gboolean map_file(RegionFile *file, int fd, gsize size, GError **error)
     return TRUE;
 }
 
+static gboolean format(RegionFile *file, GBytes *settings, GError **error)
+{
+    gsize settings_size = 0;
+    const void *bytes = g_bytes_get_data(settings, &settings_size);
+    int ret = region_format(file->region.base, file->region.size, bytes, settings_size);
+
+    return ret == 0 || fail(error, "format", file->path, -ret);
+}
+
 RegionFile *region_file_create(const char *path, gsize size, GBytes *settings, GError **error)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -48,15 +57,19 @@ RegionFile *region_file_create(const char *path, gsize size, GBytes *settings, G
         return NULL;
     }
 
-    gsize settings_size = 0;
-    const void *bytes = g_bytes_get_data(settings, &settings_size);
-    int ret = region_format(file->region.base, size, bytes, settings_size);
-    if (ret < 0) {
-        fail(error, "format", path, -ret);
+    if (!format(file, settings, error)) {
         g_unlink(path);
         return NULL;
     }
     return g_steal_pointer(&file);
+}
+
+gboolean region_file_reset(RegionFile *file, GBytes *settings, GError **error)
+{
+    /* What is cut off comes back as zeroes; the mapping stays. */
+    if (truncate(file->path, 0) < 0 || truncate(file->path, (off_t)file->region.size) < 0)
+        return fail(error, "empty", file->path, errno);
+    return format(file, settings, error);
 }
 
 RegionFile *region_file_open(const char *path, GError **error)

@@ -29,6 +29,11 @@ RegionFile *region_file_create(const char *path, gsize size, GBytes *settings, G
  */
 RegionFile *region_file_open(const char *path, GError **error);
 
+/* region_file_reset() - make it as region_file_create() has made it; nobody else has it mapped
+ * Return: FALSE with DMORE_ERROR_FAILED, or DMORE_ERROR_HOST when the file system has no room.
+ */
+gboolean region_file_reset(RegionFile *file, GBytes *settings, GError **error);
+
 /* region_file_free() - unmap; the file stays for whoever maps it by path */
 void region_file_free(RegionFile *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RegionFile, region_file_free)

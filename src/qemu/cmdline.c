@@ -72,6 +72,7 @@ typedef struct {
     const char *machine;
     const char *accelerator;
     const char *memory;
+    const char *action; /* what else is done when the guest ends */
 } Properties;
 
 /* begin_vm() - what both VMs have alike */
@@ -100,7 +101,7 @@ static GPtrArray *begin_vm(const Probe *probe, const VmSpec *spec, const Propert
     add(arguments, "-m", "size=%" G_GUINT64_FORMAT "K%s", spec->memory / 1024, more->memory);
 
     /* A guest that ends stays in its process, so that we can tell how it ended. */
-    add(arguments, "-action", "shutdown=pause,panic=pause");
+    add(arguments, "-action", "shutdown=pause,panic=pause%s", more->action);
     g_ptr_array_add(arguments, g_strdup("-S"));
     if (spec->incoming)
         add(arguments, "-incoming", "defer");
@@ -222,7 +223,7 @@ static void add_streams(GPtrArray *arguments, const UserVmSpec *spec)
 
 char **cmdline_user_vm(const Probe *probe, const UserVmSpec *spec)
 {
-    static const Properties nothing = {"", "", ""};
+    static const Properties nothing = {"", "", "", ""};
     GPtrArray *arguments = begin_vm(probe, &spec->vm, &nothing);
 
     add(arguments, "-display", "dbus,p2p=yes");
@@ -258,6 +259,9 @@ char **cmdline_domain_r(const Probe *probe, const DomainRSpec *spec)
         .machine = ",nvdimm=on,smm=off,usb=off,sata=off,hpet=off",
         .accelerator = strcmp(spec->vm.accelerator, "tcg") == 0 ? TRANSLATIONS : "",
         .memory = memory_options,
+        /* Its kernel reboots when it panics; a second life in the same region would make no sense.
+         */
+        .action = ",reboot=shutdown",
     };
     GPtrArray *arguments = begin_vm(probe, &spec->vm, &more);
 

@@ -147,6 +147,12 @@ static gboolean has_ended(gpointer data)
     return ((VmProcess *)data)->how != NULL;
 }
 
+void vm_process_destroy(VmProcess *process)
+{
+    pidfd_send_signal(process->pidfd, SIGKILL, NULL, 0);
+    await(has_ended, process, -1, NULL, "QEMU's end", NULL);
+}
+
 void vm_process_kill(VmProcess *process)
 {
     g_autoptr(GError) error = NULL;
@@ -155,6 +161,5 @@ void vm_process_kill(VmProcess *process)
     if (await(has_ended, process, TERM_TIMEOUT_MS, NULL, "QEMU's end", &error))
         return;
     g_warning("process %d does not end when asked, it is killed: %s", process->pid, error->message);
-    pidfd_send_signal(process->pidfd, SIGKILL, NULL, 0);
-    await(has_ended, process, -1, NULL, "QEMU's end", NULL);
+    vm_process_destroy(process);
 }

@@ -56,4 +56,7 @@ const char *vm_process_how(const VmProcess *process);
  */
 void vm_process_kill(VmProcess *process);
 
+/* vm_process_destroy() - end it without asking, also when it hangs */
+void vm_process_destroy(VmProcess *process);
+
 #endif

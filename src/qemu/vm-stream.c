@@ -13,24 +13,30 @@
 #include "qemu/cmdline.h"
 #include "qemu/vm-internal.h"
 
-/* unplug() - also what an earlier attempt that has failed has left */
-static gboolean unplug(Vm *vm, guint stream, const char *device, GError **error)
+static char *device_id(guint stream)
+{
+    return g_strdup_printf("%s-device", cmdline_streams[stream]);
+}
+
+gboolean vm_unplug_stream(Vm *vm, guint stream, GError **error)
 {
     const char *name = cmdline_streams[stream];
+    g_autofree char *device = device_id(stream);
     g_autofree char *path = g_strdup_printf("/machine/peripheral/%s", device);
 
     /* What is not there has no type. */
     if (qmp_do(vm->qmp, "qom-get",
                g_variant_new_parsed("{'path': <%s>, 'property': <'type'>}", path), NULL))
         return qmp_do(vm->qmp, "device_del", g_variant_new_parsed("{'id': <%s>}", device), error);
-    /* If it cannot be removed chardev-add says why. */
+    /* A plugging in that has failed half way may have left this; mostly there is none. */
     qmp_do(vm->qmp, "chardev-remove", g_variant_new_parsed("{'id': <%s>}", name), NULL);
     return TRUE;
 }
 
-static gboolean plug_in(Vm *vm, guint stream, const char *device, int fd, GError **error)
+gboolean vm_plug_stream(Vm *vm, guint stream, int fd, GError **error)
 {
     const char *name = cmdline_streams[stream];
+    g_autofree char *device = device_id(stream);
     g_autofree char *port = g_strdup_printf("%u", STREAM_PORT(stream));
     g_autoptr(JsonNode) passed =
         qmp_execute(vm->qmp, "getfd", g_variant_new_parsed("{'fdname': <%s>}", name), fd, error);
@@ -47,11 +53,4 @@ static gboolean plug_in(Vm *vm, guint stream, const char *device, int fd, GError
                                        " 'bus': <%s>, 'port': <%s>}",
                                        device, name, STREAM_BUS, port),
                   error);
-}
-
-gboolean vm_replug_stream(Vm *vm, guint stream, int fd, GError **error)
-{
-    g_autofree char *device = g_strdup_printf("%s-device", cmdline_streams[stream]);
-
-    return unplug(vm, stream, device, error) && plug_in(vm, stream, device, fd, error);
 }

@@ -471,6 +471,13 @@ void vm_kill(Vm *vm)
         vm_process_kill(vm->process);
 }
 
+void vm_destroy(Vm *vm)
+{
+    vm->ending = TRUE;
+    if (vm->process != NULL)
+        vm_process_destroy(vm->process);
+}
+
 gboolean vm_add_display_client(Vm *vm, int fd, GError **error)
 {
     g_autoptr(JsonNode) passed =

@@ -137,14 +137,20 @@ gboolean vm_announce(Vm *vm, GError **error);
 /* vm_kill() - end the process and wait until it is gone; cannot fail */
 void vm_kill(Vm *vm);
 
-/* vm_replug_stream() - pull a stream's USB device out of the user VM and plug another one in
+/* vm_destroy() - the same at once, for a VM that holds nothing to be written out and may hang */
+void vm_destroy(Vm *vm);
+
+/* vm_unplug_stream() - pull a stream's USB device out of the user VM; one that is not there is none
  * @stream: enum region_stream_id
- * @fd: the VM's end of the stream from now on; stays the caller's
  *
- * The guest sees a device go and one like it come; what was queued for it is lost. It can be called
- * again when it has failed.
+ * The guest sees the device go. Nothing uses the VM's end of the stream afterwards.
  */
-gboolean vm_replug_stream(Vm *vm, guint stream, int fd, GError **error);
+gboolean vm_unplug_stream(Vm *vm, guint stream, GError **error);
+
+/* vm_plug_stream() - plug another one in, at the same place
+ * @fd: the VM's end of the stream; stays the caller's
+ */
+gboolean vm_plug_stream(Vm *vm, guint stream, int fd, GError **error);
 
 /* vm_add_display_client() - hand one end of a socket pair to the VM's display (display.h) */
 gboolean vm_add_display_client(Vm *vm, int fd, GError **error);

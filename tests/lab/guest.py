@@ -116,6 +116,17 @@ class Guest:
                 present.pop(rest, None)
         return {number: name for number, name in present.items() if "AT Translated" not in name}
 
+    def await_devices(self, since, timeout=120):
+        """Until keyboard and pointer have been plugged in and taken by the guest."""
+        found = set()
+
+        def both(line):
+            if line.text.startswith("+ ") and "AT Translated" not in line.text:
+                found.add(line.text)
+            return len(found) == 2
+
+        self.journal.find(both, timeout, "both input devices", since)
+
     def await_typed(self, count, timeout=30, since=0):
         """Until so many bytes have been read from the text console; all that have been."""
         got = 0

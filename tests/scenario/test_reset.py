@@ -4,24 +4,12 @@
 from conftest import Bench
 
 
-def await_devices(guest, mark):
-    """Until the guest has found keyboard and pointer again."""
-    found = set()
-
-    def both(line):
-        if line.text.startswith("+ ") and "AT Translated" not in line.text:
-            found.add(line.text)
-        return len(found) == 2
-
-    guest.journal.find(both, 120, "both input devices", mark)
-
-
 def test_console_goes_on_when_the_guest_is_reset(lab):
     bench = Bench(lab, "reset", 42)
     client = bench.client()
     mark = bench.guest.mark()
     bench.pair.user_vm_monitor("system_reset")
-    await_devices(bench.guest, mark)
+    bench.guest.await_devices(mark)
     mark = bench.guest.mark()
     client.type("again")
     assert bench.guest.await_typed(5, since=mark) == b"again"

@@ -59,6 +59,7 @@ static void test_defaults(void **state)
     assert_string_equal(config->run_dir, "/run/dmore");
     assert_string_equal(config->state_dir, "/var/lib/dmore");
     assert_true(config->bandwidth >= 1000000000);
+    assert_int_equal(config->watchdog, HOST_DEFAULT_WATCHDOG);
     assert_true(g_str_has_suffix(config->key, "/keys.psk"));
     assert_true(g_str_has_prefix(config->key, config->key_dir));
 }
@@ -71,7 +72,7 @@ static void test_everything(void **state)
                                         "[host]\nlisten = [fd00::1]:7000\n"
                                         "migration-address = 10.1.0.1\nbandwidth = 100M\n"
                                         "key = /k/keys.psk\nimage = image\nrun-dir = /tmp/r\n"
-                                        "qemu = qemu-system-x86_64\n",
+                                        "qemu = qemu-system-x86_64\nwatchdog = 0\n",
                                         NULL);
 
     assert_string_equal(config->listen_address, "fd00::1");
@@ -82,6 +83,7 @@ static void test_everything(void **state)
     assert_string_equal(config->image, image);
     assert_string_equal(config->run_dir, "/tmp/r");
     assert_string_equal(config->qemu, "qemu-system-x86_64");
+    assert_int_equal(config->watchdog, 0);
 }
 
 static void test_listen_names_the_migration_address(void **state)
@@ -99,6 +101,7 @@ static void test_wrong(void **state)
         "[host]\nlisten = 10.0.0.1:x\n",    "[host]\nlisten = 10.0.0.1:99999\n",
         "[host]\nbandwidth = 1000\n",       "[host]\nbandwidth = 1K\n",
         "[host]\nmigration-address = ::\n", "[host]\nport = 1\n",
+        "[host]\nwatchdog = -1\n",          "[host]\nwatchdog = 20s\n",
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {

@@ -18,8 +18,10 @@ static void expect_hello(int fd)
 
 static void replug(Vm *vm, const int ends[2])
 {
-    for (guint i = 0; i < 2; i++)
-        vms_check(vm_replug_stream(vm, i, ends[i], &error));
+    for (guint i = 0; i < 2; i++) {
+        vms_check(vm_unplug_stream(vm, i, &error));
+        vms_check(vm_plug_stream(vm, i, ends[i], &error));
+    }
 }
 
 static void devices_begin_anew_on_the_same_sockets(void **state)
@@ -59,7 +61,8 @@ static void half_a_device_is_replaced(void **state)
     vms_operate(vms, "half", "chardev-add",
                 g_variant_new_parsed("{'id': <'pointer'>, 'backend': <{'type': <'null'>, 'data':"
                                      " <@a{sv} {}>}>}"));
-    vms_check(vm_replug_stream(vm, 1, ends[0], &error));
+    vms_check(vm_unplug_stream(vm, 1, &error));
+    vms_check(vm_plug_stream(vm, 1, ends[0], &error));
     vms_check(vm_resume(vm, &error));
     close(ends[0]);
     g_array_append_val(vms->peers, ends[1]);
