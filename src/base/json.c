@@ -26,6 +26,8 @@ static const char *scan(const char *text, gsize size)
         }
         if (ended && !g_ascii_isspace(text[i]))
             return "goes on behind its first object";
+        if (depth == 0 && text[i] != '{' && !g_ascii_isspace(text[i]))
+            return "is not a JSON object";
         in_string = text[i] == '"';
         if (!in_string && (text[i] == '\0' || !strchr(allowed, text[i])))
             return "is not JSON";

@@ -123,11 +123,12 @@ GKeyFile *statefile_load(const char *state, const char *folder, const char *name
     }
     if (g_key_file_load_from_file(text, path, G_KEY_FILE_NONE, &cause))
         return g_steal_pointer(&text);
+    /* The cause quotes the line that cannot be read. */
+    g_autofree char *reason = g_utf8_make_valid(cause->message, -1);
     if (g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
         g_set_error(error, DMORE_ERROR, DMORE_ERROR_NOT_FOUND, "there is no %s", path);
     else
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "%s is damaged: %s", path,
-                    cause->message);
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "%s is damaged: %s", path, reason);
     return NULL;
 }
 

@@ -52,6 +52,8 @@ static void only_one_object_is_taken(void **state)
         "{}}",
         "{}{}",
         "{} x",
+        "\"\"{}",
+        "7{}",
         "{'a':1}",
         "{\"a\":'b'}",
         "{\"a\":0x10}",
