@@ -82,22 +82,23 @@ static void take_platform(JsonObject *object, PairPlatform *platform)
     }
 }
 
-/* Read the file into @parser. Return: its object, NULL with an error when it cannot be read. */
-static JsonObject *load(JsonParser *parser, const char *path, PairState *state, GError **error)
+/* Return: (transfer full): what the file holds, NULL with an error when it cannot be read. */
+static JsonObject *load(const char *path, PairState *state, GError **error)
 {
     g_autoptr(GError) failure = NULL;
+    g_autofree char *text = NULL;
+    gsize size = 0;
 
-    if (!json_parser_load_from_file(parser, path, &failure)) {
+    if (!g_file_get_contents(path, &text, &size, &failure)) {
         g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot read %s: %s", path,
                     failure->message);
         return NULL;
     }
-    JsonNode *root = json_parser_get_root(parser);
-    JsonObject *object = root && JSON_NODE_HOLDS_OBJECT(root) ? json_node_get_object(root) : NULL;
+    g_autoptr(JsonObject) object = json_parse(text, size, NULL);
     if (object && json_get_integer(object, "version", 0) == PAIR_STATE_VERSION &&
         json_get_object(object, "platform") &&
         state_from_name(json_get_text(object, "state", ""), state))
-        return object;
+        return g_steal_pointer(&object);
     g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST,
                 "%s is not of this version of D-MORE; end the pair's processes and start it again",
                 path);
@@ -107,9 +108,8 @@ static JsonObject *load(JsonParser *parser, const char *path, PairState *state, 
 gboolean pair_state_read(Pair *pair, GError **error)
 {
     g_autofree char *path = pair_path(pair, RUN_STATE);
-    g_autoptr(JsonParser) parser = json_parser_new();
     PairState state = PAIR_STARTING;
-    JsonObject *object = load(parser, path, &state, error);
+    g_autoptr(JsonObject) object = load(path, &state, error);
 
     if (!object)
         return FALSE;
@@ -126,9 +126,8 @@ gboolean pair_state_read(Pair *pair, GError **error)
 PairState pair_state_noted(const char *run, const char *name)
 {
     g_autofree char *path = rundir_path(run, name, RUN_STATE);
-    g_autoptr(JsonParser) parser = json_parser_new();
     PairState state = PAIR_STARTING;
+    g_autoptr(JsonObject) object = load(path, &state, NULL);
 
-    load(parser, path, &state, NULL);
     return state;
 }
