@@ -330,11 +330,18 @@ static guint64 bytes_received(View *view)
     return info.tcpi_bytes_received;
 }
 
+/* Whether the server has sent something. WaitForMessage() asks the socket; what came along with an
+ * earlier message is in the client already, and no more may come for a long time. */
+static int await_message(rfbClient *client)
+{
+    return client->buffered > 0 ? 1 : WaitForMessage(client, 200000);
+}
+
 static gpointer reader(gpointer data)
 {
     View *view = data;
     while (!g_atomic_int_get(&view->closing)) {
-        int ready = WaitForMessage(view->client, 200000);
+        int ready = await_message(view->client);
         if (ready == 0 || (ready < 0 && errno == EINTR))
             continue;
         g_mutex_lock(&view->lock);
