@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The link between the hosts: cut, for good or for a while, slow, or bad.
 
-It is the destination's cable that suffers, so that whoever types at the source's console is not cut off
-before the pair has moved. Once it has, its console is behind that cable, too; that connection waits then.
+What the hosts themselves say to each other suffers; consoles go on, as where a site has a network for each.
+In the rows of the destination's cable everything suffers that comes and goes there, also its consoles.
 """
 
 import time
@@ -21,8 +21,19 @@ SLOW = 50000  # bytes a second
 DELAY_MS, LOSS_PERCENT = 300, 5
 
 
+def link(scene):
+    """What goes between the hosts over the destination's cable."""
+    wire = scene.wire(scene.destination)
+    wire.only(scene.source.address)
+    return wire
+
+
 def cut(direction=BOTH):
-    return lambda scene: scene.wire(scene.destination).cut(direction)
+    return lambda scene: link(scene).cut(direction)
+
+
+def cut_cable(scene):
+    scene.wire(scene.destination).cut()
 
 
 def mend(scene):
@@ -40,11 +51,11 @@ def mend_after(seconds):
 
 
 def slow_down(scene):
-    scene.wire(scene.destination).limit(SLOW)
+    link(scene).limit(SLOW)
 
 
 def spoil(scene):
-    scene.wire(scene.destination).spoil(DELAY_MS, LOSS_PERCENT)
+    link(scene).spoil(DELAY_MS, LOSS_PERCENT)
 
 
 def cancel(scene):
@@ -65,6 +76,9 @@ def short_cuts():
     for moment in (*BEFORE_COMMIT, "commit"):
         yield Row("link cut, and restored after 1 s", moment, ARRIVED, inject=cut(), meanwhile=mend_after(1),
                   quick=moment == "handover")
+    for moment in ("pre-copy", "stop-r", "commit"):
+        yield Row("the destination's cable cut, and restored after 1 s", moment, ARRIVED, inject=cut_cable,
+                  meanwhile=mend_after(1))
     for moment in ("pre-copy", "stop-r", "complete"):
         yield Row("link cut, and restored after 30 s", moment, GONE_BACK, inject=cut(), meanwhile=mend_after(30))
     yield Row("link cut, and restored after 30 s", "commit", SETTLED, inject=cut(), meanwhile=mend_after(30))

@@ -11,7 +11,8 @@ WHAT, each by COUNT connections at once:
     visits     connects, is let in, goes without a word, comes again
     silence    connects and says nothing
 
-Prints "flooding" when all COUNT have begun, and then goes on until it is killed. RFC 6143 has the messages.
+A console may let in fewer of them than that. Prints "flooding" when all have begun that it lets in, at least
+one, and then goes on until it is killed. RFC 6143 has the messages.
 """
 
 import select
@@ -50,6 +51,19 @@ def enter(address):
     return connection, (width, height)
 
 
+def enter_all(address, count):
+    """As many as are let in."""
+    entered = []
+    for _ in range(count):
+        try:
+            entered.append(enter(address))
+        except (ConnectionError, struct.error):  # refused: the rest of what it says is a reason
+            break
+    if not entered:
+        sys.exit("nobody is let in")
+    return entered
+
+
 def pointer(n, size):
     return struct.pack(">BBHH", 5, 0, n * 7 % size[0], n * 3 % size[1])
 
@@ -86,11 +100,11 @@ def flood(address, what, count):
         del everyone
     if what == "visits":
         while True:
-            visitors = [enter(address)[0] for _ in range(count)]
+            visitors = enter_all(address, count)
             print("flooding", flush=True)
-            for visitor in visitors:
+            for visitor, _ in visitors:
                 visitor.close()
-    entered = [enter(address) for _ in range(count)]
+    entered = enter_all(address, count)
     size = entered[0][1]
     pieces = {
         "input": b"".join(pointer(n, size) + key(n) for n in range(EVENTS)),

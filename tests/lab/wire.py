@@ -39,6 +39,10 @@ class Wire:
         """Not so when the host's interfaces have gone with it."""
         return self._process.poll() is None
 
+    def only(self, address="0.0.0.0"):
+        """From now on only what is from or to that address suffers."""
+        self._tell("only", address)
+
     def cut(self, direction=BOTH):
         self._tell("cut", direction)
 
@@ -47,6 +51,7 @@ class Wire:
         self._tell("mend", BOTH)
         self._tell("rate", BOTH, 0)
         self._tell("bad", BOTH, 0, 0)
+        self.only()
 
     def limit(self, bytes_per_second):
         self._tell("rate", BOTH, bytes_per_second)

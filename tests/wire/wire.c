@@ -21,9 +21,12 @@
  *	mend DIRECTION
  *	rate DIRECTION BYTES	a second; 0: as fast as it goes
  *	bad DIRECTION DELAY_MS LOSS_PERCENT
+ *	only ADDRESS		what is not from or to this IPv4 address passes as on a good cable;
+ *				0.0.0.0: everything suffers again
  *
  * The first answer is "ready". The cable ends with its standard input, or with either interface.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
@@ -62,6 +65,8 @@ struct direction {
     struct frame *frames;
     size_t head, tail; /* frames ever put in and taken out */
 };
+
+static struct in_addr only; /* 0.0.0.0: all */
 
 __attribute__((format(printf, 1, 2), noreturn)) static void fail(const char *format, ...)
 {
@@ -104,10 +109,30 @@ static struct frame *frame_at(struct direction *direction, size_t at)
     return &direction->frames[at % QUEUE];
 }
 
+static bool suffers(const uint8_t *bytes, size_t size)
+{
+    if (only.s_addr == 0)
+        return true;
+    /* Ethernet, then IPv4 with its two addresses */
+    return size >= 34 && bytes[12] == 0x08 && bytes[13] == 0x00 &&
+           (memcmp(bytes + 26, &only, 4) == 0 || memcmp(bytes + 30, &only, 4) == 0);
+}
+
+/* An interface that is down or has no room loses it, as any would. */
+static void arrive(int tap, const uint8_t *bytes, size_t size)
+{
+    if (write(tap, bytes, size) < 0 && errno == EBADFD)
+        exit(0); /* the interface has gone, and with it the cable */
+}
+
 static void put(struct direction *direction, const uint8_t *bytes, size_t size)
 {
     int64_t begin = now();
     int64_t leaves = begin;
+    if (!suffers(bytes, size)) {
+        arrive(direction->to, bytes, size);
+        return;
+    }
     if (direction->cut || drand48() < direction->loss || direction->head - direction->tail == QUEUE)
         return;
     if (direction->rate) {
@@ -137,9 +162,7 @@ static int64_t deliver(struct direction *direction)
         const struct frame *frame = frame_at(direction, direction->tail);
         if (frame->arrives > now())
             return frame->arrives;
-        /* An interface that is down or has no room loses it, as any would. */
-        if (write(direction->to, frame->bytes, frame->size) < 0 && errno == EBADFD)
-            exit(0); /* the interface has gone, and with it the cable */
+        arrive(direction->to, frame->bytes, frame->size);
         drop(direction);
     }
     return INT64_MAX;
@@ -176,9 +199,13 @@ static bool set(struct direction *direction, const char *what, const double numb
 static void command(struct direction directions[2], const char *line)
 {
     char what[16] = "";
-    char where[16] = "";
+    char where[16] = ""; /* "255.255.255.255" fits */
     double numbers[2] = {0};
     sscanf(line, "%15s %15s %lf %lf", what, where, &numbers[0], &numbers[1]);
+    if (strcmp(what, "only") == 0 && inet_pton(AF_INET, where, &only) == 1) {
+        puts("ok");
+        return;
+    }
     bool right = strcmp(where, "left") != 0;
     bool left = strcmp(where, "right") != 0;
     bool known = (left != right || strcmp(where, "both") == 0) &&
