@@ -8,6 +8,10 @@
  * SHUTDOWN and a STOP), so none of them is taken for the state itself: each only makes us ask
  * query-status, whose answers come in the order of the questions. A change that vm_pause(),
  * vm_resume() or a migration makes is expected and not reported.
+ *
+ * One thing has to be remembered of an event: that the guest has ended by itself. A migration that
+ * runs takes the stop for its own and comes to finish-migrate before anybody can ask; only when it
+ * is cancelled QEMU says again that the guest is off.
  */
 #include "qemu/vm-internal.h"
 
@@ -42,7 +46,7 @@ static const struct {
     {"guest-panicked", VM_CRASHED}, {"internal-error", VM_CRASHED},
 };
 
-static VmState parse_state(JsonNode *status)
+static VmState parse_state(const Vm *vm, JsonNode *status)
 {
     const char *text = JSON_NODE_HOLDS_OBJECT(status)
                            ? json_get_text(json_node_get_object(status), "status", "")
@@ -53,7 +57,7 @@ static VmState parse_state(JsonNode *status)
             return run_states[i].state;
     }
     /* prelaunch, paused, finish-migrate, io-error, watchdog, debug, ... */
-    return VM_PAUSED;
+    return vm->ended != VM_RUNNING ? vm->ended : VM_PAUSED;
 }
 
 static gboolean is_expected(const Vm *vm, VmState old, VmState state)
@@ -87,7 +91,7 @@ static void on_status(JsonNode *result, const GError *error, gpointer data)
 {
     /* An error means that the monitor is gone; then the end of the process is heard of, too. */
     if (error == NULL)
-        set_state(data, parse_state(result));
+        set_state(data, parse_state(data, result));
 }
 
 gboolean vm_refresh(Vm *vm, GError **error)
@@ -96,7 +100,7 @@ gboolean vm_refresh(Vm *vm, GError **error)
 
     if (status == NULL)
         return FALSE;
-    set_state(vm, parse_state(status));
+    set_state(vm, parse_state(vm, status));
     return TRUE;
 }
 
@@ -127,17 +131,18 @@ static char *detail_watchdog(JsonObject *event)
 static const struct {
     const char *name;
     char *(*detail)(JsonObject *event);
+    VmState ended; /* what the guest has ended as; VM_RUNNING: it has not */
 } state_events[] = {
-    {"STOP", NULL},
-    {"RESUME", NULL},
-    {"SUSPEND", NULL},
-    {"WAKEUP", NULL},
-    {"RESET", NULL},
-    {"MIGRATION", NULL},
-    {"SHUTDOWN", detail_power},
-    {"GUEST_PANICKED", detail_panic},
-    {"BLOCK_IO_ERROR", detail_io_error},
-    {"WATCHDOG", detail_watchdog},
+    {"STOP", NULL, VM_RUNNING},
+    {"RESUME", NULL, VM_RUNNING},
+    {"SUSPEND", NULL, VM_RUNNING},
+    {"WAKEUP", NULL, VM_RUNNING},
+    {"RESET", NULL, VM_RUNNING},
+    {"MIGRATION", NULL, VM_RUNNING},
+    {"SHUTDOWN", detail_power, VM_OFF},
+    {"GUEST_PANICKED", detail_panic, VM_CRASHED},
+    {"BLOCK_IO_ERROR", detail_io_error, VM_RUNNING},
+    {"WATCHDOG", detail_watchdog, VM_RUNNING},
 };
 
 static void on_event(const char *name, JsonObject *event, gpointer data)
@@ -151,10 +156,14 @@ static void on_event(const char *name, JsonObject *event, gpointer data)
             g_free(vm->detail);
             vm->detail = state_events[i].detail(event);
         }
+        if (state_events[i].ended != VM_RUNNING)
+            vm->ended = state_events[i].ended;
         qmp_send(vm->qmp, "query-status", NULL, -1, on_status, vm);
     }
     if (strcmp(name, "MIGRATION") == 0)
         vm->migration = vm_migration_parse(json_get_text(event, "status", ""));
+    if (strcmp(name, "RESET") == 0 || strcmp(name, "RESUME") == 0)
+        vm->ended = VM_RUNNING;
     if (strcmp(name, "RESET") == 0 && vm->events->reset)
         vm->events->reset(vm, vm->data);
 }
