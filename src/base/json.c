@@ -33,7 +33,7 @@ static const char *scan(const char *text, gsize size)
             return "is not JSON";
         depth += text[i] == '{' || text[i] == '[';
         depth -= text[i] == '}' || text[i] == ']';
-        ended = depth == 0 && (text[i] == '}' || text[i] == ']');
+        ended |= depth == 0 && (text[i] == '}' || text[i] == ']');
         if (depth > JSON_DEPTH_MAX)
             return "is nested deeper than allowed";
     }

@@ -51,6 +51,7 @@ static void only_one_object_is_taken(void **state)
         "}",
         "{}}",
         "{}{}",
+        "{} {}",
         "{} x",
         "\"\"{}",
         "7{}",
