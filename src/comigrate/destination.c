@@ -162,14 +162,20 @@ static void await_picture(Run *run)
 /* resume() - run the pair here
  * @running: the times after @committed_us at which each VM ran
  *
- * Return: FALSE when the user VM was refused to run, so that surely nothing has run here. Whatever
- * fails after that is told in the log and by `dmore status`: the pair belongs to this host.
+ * Return: FALSE when the user VM had ended before or was refused to run, so that surely nothing has
+ * run here. Whatever fails after that is told in the log and by `dmore status`: the pair belongs to
+ * this host.
  */
 static gboolean resume(Run *run, gint64 committed_us, JsonObject *running, GError **error)
 {
     Pair *pair = run->pair;
     g_autoptr(GError) failure = NULL;
 
+    if (vm_has_ended(pair->user_vm)) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_FAILED, "%s has ended before it was resumed",
+                    vm_name(pair->user_vm));
+        return FALSE;
+    }
     if (!vm_resume(pair->user_vm, &failure)) {
         if (g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_HOST)) {
             g_propagate_error(error, g_steal_pointer(&failure));
@@ -249,24 +255,28 @@ static gboolean check_committed(Run *run, GError **error)
     return FALSE;
 }
 
+static void note_presence(const Pair *pair, gboolean stable)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!presence_write(pair->host->state_dir, pair->config->name, pair->config->uuid, stable,
+                        &error))
+        g_warning("after a reboot nothing will tell that the pair was here: %s", error->message);
+}
+
 /* A pair that was committed to and has surely not run: it may be ended. */
 static gboolean take_back_note(Run *run)
 {
+    const char *state_dir = run->destination->host->state_dir;
     g_autoptr(GError) error = NULL;
 
-    if (note_write(run->note, run->destination->host->state_dir, NOTE_INCOMING, TRUE, &error))
+    if (note_write(run->note, state_dir, NOTE_INCOMING, TRUE, &error)) {
+        presence_remove(state_dir, run->note->name, run->note->uuid);
         return TRUE;
+    }
     /* It would be said to run here, by the note. So it has to stay, run or not. */
     g_critical("%s", error->message);
     return FALSE;
-}
-
-static void note_presence(const Pair *pair)
-{
-    g_autoptr(GError) error = NULL;
-
-    if (!presence_write(pair->host->state_dir, pair->config->name, pair->config->uuid, &error))
-        g_warning("after a reboot nothing will tell that the pair was here: %s", error->message);
 }
 
 static gboolean run_commit(Run *run, GError **error)
@@ -282,6 +292,8 @@ static gboolean run_commit(Run *run, GError **error)
         !check_committed(run, error) ||
         !note_write(run->note, run->destination->host->state_dir, NOTE_COMMITTED, TRUE, error))
         return FALSE;
+    /* If this host is lost right now, it says so when it is back; the flush has time. */
+    note_presence(pair, FALSE);
     hold_point(HOLD_COMMITTED);
 
     g_autoptr(JsonObject) running = json_object_new();
@@ -300,7 +312,7 @@ static gboolean run_commit(Run *run, GError **error)
     g_autoptr(GError) unsent = NULL;
     if (!link_send(run->link, "running", json_object_ref(running), NULL, NULL, &unsent))
         g_warning("the source does not know yet that the pair runs here: %s", unsent->message);
-    note_presence(pair);
+    note_presence(pair, TRUE);
     return TRUE;
 }
 

@@ -79,7 +79,8 @@ static int run_up(Program *program, const char *path)
         return verb_failed(program, error);
     }
 
-    if (!presence_write(program->host->state_dir, pair->config->name, pair->config->uuid, &error))
+    if (!presence_write(program->host->state_dir, pair->config->name, pair->config->uuid, TRUE,
+                        &error))
         g_warning("after a reboot nothing will tell that the pair was here: %s", error->message);
     g_message("the pair runs; accelerator %s, QEMU %s", pair->platform.accelerator,
               pair->platform.qemu_version);

@@ -19,7 +19,8 @@ static char *read_boot_id(void)
     return g_strdup("");
 }
 
-gboolean presence_write(const char *state, const char *name, const char *uuid, GError **error)
+gboolean presence_write(const char *state, const char *name, const char *uuid, gboolean stable,
+                        GError **error)
 {
     g_autoptr(GKeyFile) text = g_key_file_new();
     g_autofree char *boot = read_boot_id();
@@ -27,7 +28,7 @@ gboolean presence_write(const char *state, const char *name, const char *uuid, G
     g_key_file_set_string(text, GROUP, "uuid", uuid);
     g_key_file_set_string(text, GROUP, "boot", boot);
     g_key_file_set_int64(text, GROUP, "since", g_get_real_time() / G_USEC_PER_SEC);
-    return statefile_write(state, FOLDER, name, text, TRUE, error);
+    return statefile_write(state, FOLDER, name, text, stable, error);
 }
 
 Presence *presence_load(const char *state, const char *name, GError **error)

@@ -20,8 +20,10 @@ typedef struct {
 
 /* presence_write() - the pair runs here from now on
  * @state: host->state_dir
+ * @stable: it is on the disk when this returns
  */
-gboolean presence_write(const char *state, const char *name, const char *uuid, GError **error);
+gboolean presence_write(const char *state, const char *name, const char *uuid, gboolean stable,
+                        GError **error);
 
 /* presence_load() - Return: NULL with DMORE_ERROR_NOT_FOUND or DMORE_ERROR_HOST */
 Presence *presence_load(const char *state, const char *name, GError **error);

@@ -33,7 +33,7 @@ static int remove_state(void **state)
 
 static void test_this_boot(void **state)
 {
-    assert_true(presence_write(*state, "web1", "uuid-1", NULL));
+    assert_true(presence_write(*state, "web1", "uuid-1", TRUE, NULL));
     g_autoptr(Presence) presence = presence_load(*state, "web1", NULL);
 
     assert_non_null(presence);
@@ -51,7 +51,7 @@ static void test_earlier_boot(void **state)
 {
     g_autoptr(GKeyFile) text = NULL;
 
-    assert_true(presence_write(*state, "web1", "uuid-1", NULL));
+    assert_true(presence_write(*state, "web1", "uuid-1", TRUE, NULL));
     text = statefile_load(*state, "pairs", "web1", NULL);
     assert_non_null(text);
     g_key_file_set_string(text, "pair", "boot", "4b1dd0d4-0000-4000-8000-000000000000");
@@ -65,7 +65,7 @@ static void test_removed(void **state)
 {
     g_autoptr(GError) error = NULL;
 
-    assert_true(presence_write(*state, "web1", "uuid-1", NULL));
+    assert_true(presence_write(*state, "web1", "uuid-1", TRUE, NULL));
     presence_remove(*state, "web1", "uuid-2");
     g_autoptr(Presence) presence = presence_load(*state, "web1", NULL);
     assert_non_null(presence);
