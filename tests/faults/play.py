@@ -174,7 +174,8 @@ def _check_lost(scene):
                 if (word := status["user_vm"].get("state") or status["state"])]
 
     def unsettled():
-        return [note for host in scene.lab.hosts.values() for note in look.noted(host) if note.startswith("comigrations/")]
+        return [note for host in scene.lab.hosts.values() for note in look.noted(host)
+                if note.startswith("comigrations/")]
 
     _await_none(left)
     _await_none(unsettled)

@@ -23,12 +23,16 @@ def cells(outcome):
 
 def merged(outcomes):
     """The table's rows: moments of one fault that have come out alike share one."""
+    def alike(outcome):
+        fault, _, *came_out, _, verdict = cells(outcome)
+        return fault, *came_out, verdict
+
     table = []
-    for key, group in itertools.groupby(outcomes, lambda outcome: (cells(outcome)[0], *cells(outcome)[2:6], outcome.passed)):
+    for key, group in itertools.groupby(outcomes, alike):
         group = list(group)
         moments = ", ".join(outcome.row.moment for outcome in group if outcome.row.moment)
         seconds = sum(outcome.seconds for outcome in group) / len(group)
-        table.append((key[0], moments, *key[1:5], f"{seconds:.1f}", cells(group[0])[-1]))
+        table.append((key[0], moments, *key[1:5], f"{seconds:.1f}", key[-1]))
     return table
 
 

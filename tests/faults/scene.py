@@ -18,11 +18,11 @@ from lab.pair import dmore
 from lab.typist import Typist
 
 from . import look
-from .row import PHASES
 
 HOLD = "DMORE_TEST_HOLD"
 DISK_BYTES = 64 << 20
 END_TIMEOUT = 90  # s, for `dmore migrate` to end once the co-migration is released
+HELD_TIMEOUT = 60  # s, for the co-migration to come to the moment
 STATE_TIMEOUT = 30  # s, for what nobody waits for at a terminal
 LOOK_S = 0.05
 LINE = "{:04d} fox\n"
@@ -129,15 +129,21 @@ class Scene:
             self.hold.write_text(moment)
         self._logged = {host: len(self.pair_log(host)) for host in self.lab.hosts.values()}
         self.migration = self.pair.start_migrate(self.destination)
-        if moment in PHASES:
-            self.migration.await_phase(moment)
-        elif moment:
-            self.await_log(self.destination if moment in ("committed", "resumed") else self.source, f"held at {moment}")
+        if moment:
+            self._await_held(self.destination if moment in ("committed", "resumed") else self.source)
+
+    def _await_held(self, host):
+        """The log says it; progress tells of a phase a little before it is held."""
+        text = f"held at {self.moment}"
+        await_true(lambda: self.migration.process.poll() is not None or self.has_logged(host, text), text, HELD_TIMEOUT)
+        if not self.has_logged(host, text):
+            status = self.finish()
+            raise LookupError(f"the co-migration has not come to {self.moment}: exit status {status}: {self.message}")
 
     def finish(self):
         """The exit status of `dmore migrate`."""
         try:
-            self.migration.wait(END_TIMEOUT)
+            self.migration.end(END_TIMEOUT)
         except CommandFailed as failure:
             self.message = failure.message
             return failure.status
@@ -173,8 +179,10 @@ class Scene:
 
     def await_log(self, host, text, timeout=STATE_TIMEOUT):
         """Until the host's dmore-pair has logged a text since the co-migration began."""
-        start = self._logged[host]
-        await_true(lambda: text in self.pair_log(host)[start:], f"{text!r} in the log of host {host.name}", timeout)
+        await_true(lambda: self.has_logged(host, text), f"{text!r} in the log of host {host.name}", timeout)
+
+    def has_logged(self, host, text):
+        return text in self.pair_log(host)[self._logged[host]:]
 
     def await_user_vm(self, host, state):
         """Until `dmore status` on that host says this state of the user VM."""

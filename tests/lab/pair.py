@@ -232,6 +232,12 @@ class Migration:
 
     def wait(self, timeout=MIGRATE_TIMEOUT):
         """The result; CommandFailed when it did not succeed, and the pair is where it was."""
+        self.end(timeout)
+        self.pair.arrived(self.to)
+        return self.result
+
+    def end(self, timeout=MIGRATE_TIMEOUT):
+        """As wait(), for a pair that need not be there any more."""
         self.process.wait(timeout)
         output = self.process.stdout.read()
         self._reader.join()
@@ -239,6 +245,4 @@ class Migration:
         self.process.stderr.close()
         if self.process.returncode != 0:
             raise CommandFailed(self._words, self.process.returncode, self.message.strip())
-        self.pair.arrived(self.to)
         self.result = json.loads(output)
-        return self.result
