@@ -51,32 +51,13 @@ static struct nvnc_fb *make_view(const struct region *region, struct screen_geom
                                (int32_t)geometry.width);
 }
 
-/* Tell the server that @damage of the view has changed, through a display that has no memory. */
-static void feed(struct picture *picture, struct pixman_region16 *damage)
-{
-    struct nvnc_display *fresh = nvnc_display_new(0, 0);
-
-    if (!fresh) {
-        log_error("no memory to show the screen");
-        return;
-    }
-    if (picture->display)
-        nvnc_remove_display(picture->server, picture->display);
-    nvnc_add_display(picture->server, fresh);
-    nvnc_display_feed_buffer(fresh, picture->view, damage);
-    /* The old display goes after the new one has its hold on the view. */
-    if (picture->display)
-        nvnc_display_unref(picture->display);
-    picture->display = fresh;
-}
-
 static void feed_all(struct picture *picture)
 {
     struct pixman_region16 damage;
 
     pixman_region_init_rect(&damage, 0, 0, nvnc_fb_get_width(picture->view),
                             nvnc_fb_get_height(picture->view));
-    feed(picture, &damage);
+    nvnc_display_feed_buffer(picture->display, picture->view, &damage);
     pixman_region_fini(&damage);
 }
 
@@ -117,7 +98,7 @@ static void take_damage(struct picture *picture)
         return;
     pixman_region_init(&damage);
     if (screen_take_damage(picture->region, picture->geometry, add_rect, &damage) > 0)
-        feed(picture, &damage);
+        nvnc_display_feed_buffer(picture->display, picture->view, &damage);
     pixman_region_fini(&damage);
 }
 
@@ -186,8 +167,14 @@ struct picture *picture_new(struct nvnc *server, const struct region *region)
         return NULL;
     picture->server = server;
     picture->region = region;
-    picture_look(picture);
+    picture->display = nvnc_display_new(0, 0);
     if (!picture->display) {
+        free(picture);
+        return NULL;
+    }
+    nvnc_add_display(server, picture->display);
+    picture_look(picture);
+    if (!picture->view) {
         picture_free(picture);
         return NULL;
     }
@@ -196,8 +183,7 @@ struct picture *picture_new(struct nvnc *server, const struct region *region)
 
 void picture_free(struct picture *picture)
 {
-    if (picture->display)
-        nvnc_display_unref(picture->display);
+    nvnc_display_unref(picture->display);
     nvnc_fb_unref(picture->view);
     free(picture);
 }

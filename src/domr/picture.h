@@ -12,11 +12,10 @@
  * encodes the copy. A pixel that changes while it is read is damaged again afterwards
  * (region/screen.h), so it is encoded again, and the last picture is the right one.
  *
- * One part of neatvnc does not bear changing pixels: each nvnc_display remembers a hash of each
- * tile that it was fed, and swallows damage to tiles whose hash is what it was. If a tile goes from
- * A to B and back to A, and an encoder happened to read B without B having been fed, then A is
- * swallowed and the clients keep B. Therefore every feed goes through a fresh nvnc_display, which
- * remembers nothing and believes the damage it is told. That costs a few allocations a feed.
+ * neatvnc as Debian has it would not bear that: it compares what it is fed with a hash of each tile
+ * and swallows damage to tiles whose hash is what it was. If a tile goes from A to B and back to A,
+ * and an encoder happened to read B without B having been fed, then A is swallowed and the clients
+ * keep B. image/inside/neatvnc.patch takes that out: the damage in the region is exact already.
  */
 #ifndef DMORE_DOMR_PICTURE_H
 #define DMORE_DOMR_PICTURE_H
