@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A list that one thread fills and others wait for."""
+"""Waiting: for what a thread will say, and for what nobody says."""
 
 import threading
 import time
@@ -52,3 +52,11 @@ class Journal:
         last = "\n  ".join(str(entry) for entry in self.entries[-8:])
         why = self.ended or f"not within {timeout} s"
         return f"{self.name}: waiting for {what}: {why}; what came last:\n  {last}"
+
+
+def await_true(condition, timeout, what):
+    """Nobody tells when it becomes true: look until it is."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
+        time.sleep(0.05)

@@ -7,10 +7,11 @@ import signal
 import pytest
 
 from lab import CommandFailed, processes
-from lab.pair import dmore
 from lab.typist import Typist
+from lab.waiting import await_true
 
 BUSY, CANCELLED = 5, 7  # dmore's exit statuses, src/base/error.h
+REMOVED = 20  # s, for dmored to clean up
 PHASES = ["offer", "prepare", "pre-copy", "converged", "stop-r", "quiesce", "stop-u", "handover", "complete"]
 
 
@@ -104,7 +105,7 @@ def test_interrupted_at_the_keyboard(held, console):
 
 def test_destination_dies_before_the_commit(held, console, lab):
     """The other host's half is killed; the source goes on alone. What a killed process leaves on its
-    host, `dmore down` removes."""
+    host, dmored removes."""
     held.hold.write_text("stop-u")
     typist = Typist(console.client)
     typist.start()
@@ -115,7 +116,7 @@ def test_destination_dies_before_the_commit(held, console, lab):
     held.hold.unlink()
     with pytest.raises(CommandFailed):
         migration.wait()
-    dmore(destination, "down", held.pair.name)
+    await_true(lambda: not destination.pair_files(held.pair.name).exists(), REMOVED, "left-overs removed")
     check_back_on_source(held, console, typist)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from lab import CommandFailed, processes
 from lab.typist import Typist
+from lab.waiting import await_true
 
 UNDECIDED = 9  # dmore's exit status, src/base/error.h
 NOTICED = 30  # s: for a silently cut link to be noticed, on a busy machine
@@ -30,14 +31,6 @@ def dmored_holds(lab, held):
 @pytest.fixture
 def console(held_console):
     return held_console
-
-
-def await_true(condition, timeout, what):
-    """Nobody tells when it becomes true: look until it is."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
-        time.sleep(0.05)
 
 
 class Story:
