@@ -136,9 +136,8 @@ static gboolean console_decided(gpointer data)
            vm_state(pair->domain_r) != VM_RUNNING;
 }
 
-gboolean domain_r_boot(Pair *pair, GCancellable *cancellable, GError **error)
+static gboolean boot(Pair *pair, GCancellable *cancellable, GError **error)
 {
-    pair->life.since_us = g_get_monotonic_time();
     if (!vm_resume(pair->domain_r, error) ||
         !await(console_decided, pair, CONSOLE_MS, cancellable, "the console of Domain R", error))
         return FALSE;
@@ -151,6 +150,14 @@ gboolean domain_r_boot(Pair *pair, GCancellable *cancellable, GError **error)
                 "Domain R's console did not come up: %s (its own log was %s)",
                 *message ? message : "its VM has ended", console);
     return FALSE;
+}
+
+gboolean domain_r_boot(Pair *pair, GCancellable *cancellable, GError **error)
+{
+    gboolean booted = boot(pair, cancellable, error);
+
+    pair->life.since_us = g_get_monotonic_time();
+    return booted;
 }
 
 /* Replacing */
@@ -232,8 +239,9 @@ gboolean domain_r_replace(Pair *pair, GCancellable *cancellable, GError **error)
 
     g_message("Domain R of %s is replaced", pair->config->name);
     life->busy = TRUE;
-    life->since_us = g_get_monotonic_time();
+    gint64 begun_us = g_get_monotonic_time();
     gboolean done = replace(pair, cancellable, &failure);
+    life->since_us = g_get_monotonic_time();
     g_free(life->failure);
     life->failure = done ? NULL : g_strdup(failure->message);
     if (!done)
@@ -246,6 +254,6 @@ gboolean domain_r_replace(Pair *pair, GCancellable *cancellable, GError **error)
     }
     life->replaced++;
     g_message("Domain R of %s was replaced in %.1f s", pair->config->name,
-              (double)(g_get_monotonic_time() - life->since_us) / 1e6);
+              (double)(life->since_us - begun_us) / 1e6);
     return TRUE;
 }

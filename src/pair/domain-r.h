@@ -34,7 +34,7 @@ typedef struct {
     gboolean lacking; /* it has ended, and this was noticed */
     gboolean busy;    /* domain_r_replace() is under way */
     gint64 due_us;    /* when it is to be replaced; monotonic */
-    gint64 since_us;  /* when the last one was begun */
+    gint64 since_us;  /* since when the last one has been there, or has failed to be */
     guint failures;   /* how many in a row did not last */
     gint64 replaced;  /* how often, on this host */
     char *failure;    /* (nullable): why the last one did not boot */

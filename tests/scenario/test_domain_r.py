@@ -132,7 +132,8 @@ def test_domain_r_that_dies_again_and_again_waits(frail):
     frail.image.spoil()
     kill(before["pid"])
     failing = frail.await_domain_r(
-        lambda status: status.get("replaced_in_ms", 0) > 0 and "did not start" in status["replaced_because"])
+        lambda status: status.get("replaced_in_ms", 0) > 0 and "did not start" in status["replaced_because"],
+        4 * REPLACED_S)
     assert not failing["ready"]
     assert failing["replacements"] == before["replacements"]
     assert "FAILING" in frail.pair.dmore("status", frail.pair.name)
