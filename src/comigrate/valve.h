@@ -36,7 +36,7 @@
 /* A pass is in vain when it leaves no less to be sent than the best before it, or hardly less. So
  * many in a row, for so long, and the guest is dirtying memory as fast as it is sent. */
 #define VALVE_VAIN_PASSES 3
-#define VALVE_VAIN_US (5 * G_USEC_PER_SEC)
+#define VALVE_VAIN_US (G_GINT64_CONSTANT(5) * G_USEC_PER_SEC)
 
 typedef struct {
     Vm *vm;
