@@ -43,7 +43,8 @@ class BarePair(System):
         threading.Thread(target=self._read, daemon=True).start()
         if on_host:
             self._start_domr(self._await("kick"))
-        guest.follow(int(self._await("ready")), 120)
+        self._user_vm = int(self._await("ready"))
+        guest.follow(self._user_vm, 120)
 
     def _read(self):
         for line in self._process.stdout:
@@ -66,6 +67,10 @@ class BarePair(System):
 
     def await_boot(self):
         self.guest.await_boot()
+
+    def pids(self):
+        """Of a pair whose Domain R is a process, not a VM."""
+        return {"user VM": self._user_vm, "dmore-pair": self._process.pid, "Domain R": self._domr.pid}
 
     def close(self):
         if self._process.poll() is None:

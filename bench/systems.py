@@ -134,7 +134,8 @@ class Stock(System):
             if option == "-chardev" and value.startswith("socket,id=monitor,"):
                 value = f"socket,id=monitor,path={self._monitor},server=on,wait=off"
             elif option == "-display":
-                option, value = "-vnc", f"{self.address}:{self.number}"
+                # JPEG is for clients that ask for it, as with D-MORE.
+                option, value = "-vnc", f"{self.address}:{self.number},lossy=on"
             elif self._is_ours(option, value):
                 continue
             result += [option] if value is None else [option, value]

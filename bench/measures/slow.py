@@ -13,7 +13,7 @@ from ..systems import Dmore, Stock, in_turns
 from .throughput import look, rest, show
 
 RATE, DELAY_MS = 3_000_000, 100
-ENCODINGS = ("zrle", "tight")
+ENCODINGS = {"tight with JPEG": "tight", "zrle": "zrle"}
 SCENE = "video 1280x720"
 SECONDS = 12
 ROUNDS = 2
@@ -64,7 +64,7 @@ def slow(lab_of):
         frames = {}
         for seed, system in in_turns(systems, ROUNDS):
             show(system, SCENE)
-            seen = look(system, SCENE, encoding, seed, SECONDS, 1, client.command)
+            seen = look(system, SCENE, ENCODINGS[encoding], seed, SECONDS, 1, client.command, "JPEG" in encoding)
             rest(system)
             result.sample(system.name, what, [ms for ms in seen["delay, ms"] if ms is not None])
             frames.setdefault(system.name, []).append(seen["frames/s"])

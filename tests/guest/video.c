@@ -74,6 +74,7 @@ const char *video_play(char *arguments, int timer)
         }
         interval.it_interval.tv_nsec = 1000000000 / (rate > 1 ? rate : 2);
         interval.it_value = interval.it_interval;
+        video.presses = 0;
         square(0, 0);
     }
     return timerfd_settime(timer, 0, &interval, NULL) < 0 ? "no timer" : NULL;
