@@ -19,6 +19,10 @@
  * firmware reads one report in each tick of its 18 Hz clock, so faster would only pile up. */
 #define MIN_REPEAT_PERIOD 66000 /* µs */
 
+/* Linux throws away what comes in the first 50 ms of its own time after it has begun to listen
+ * (usbhid_open()), and that time may pass slowly. */
+#define SETTLE_PERIOD 200000 /* µs */
+
 #define IS_MODIFIER(usage) ((usage) >= HID_USAGE_LEFT_CONTROL && (usage) <= HID_USAGE_RIGHT_META)
 #define MODIFIER_BIT(usage) (uint8_t)(1u << ((usage) - HID_USAGE_LEFT_CONTROL))
 
@@ -232,6 +236,7 @@ static bool send_one(struct keyboard *keyboard, uint64_t now, uint64_t *again)
         return false; /* a kick will tell */
     if (keyboard->tell_state) {
         keyboard->tell_state = false;
+        keyboard->keys_from = now + SETTLE_PERIOD;
         send_state(keyboard, now);
         return true;
     }
@@ -241,6 +246,10 @@ static bool send_one(struct keyboard *keyboard, uint64_t now, uint64_t *again)
             return false;
         send_state(keyboard, now);
         return true;
+    }
+    if (now < keyboard->keys_from) {
+        *again = keyboard->keys_from;
+        return false;
     }
     if (!pacer_take(&keyboard->pacer, now)) {
         *again = pacer_next(&keyboard->pacer);

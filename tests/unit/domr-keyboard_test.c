@@ -46,6 +46,16 @@ static uint64_t talk(struct bench *bench)
     return again;
 }
 
+#define SETTLED 200000 /* µs after it has begun to listen a guest takes keys */
+
+static uint64_t listen_and_settle(struct bench *bench)
+{
+    guest_listen(&bench->guest);
+    talk(bench);
+    bench->now += SETTLED;
+    return talk(bench);
+}
+
 static int setup(void **state)
 {
     struct bench *bench = calloc(1, sizeof(*bench));
@@ -65,8 +75,7 @@ static int setup_listening(void **state)
     setup(state);
     bench = *state;
     guest_configure(&bench->guest, 1);
-    guest_listen(&bench->guest);
-    talk(bench);
+    listen_and_settle(bench);
     bench->guest.n_reports = 0; /* the first tells that no key is down */
     return 0;
 }
@@ -286,8 +295,11 @@ static void keys_before_the_guest_listens_are_held(void **state)
     assert_int_equal(bench->guest.n_reports, 0);
     guest_configure(&bench->guest, 1);
     guest_listen(&bench->guest);
-    talk(bench);
+    assert_int_equal(talk(bench), bench->now + SETTLED);
     assert_int_equal(bench->guest.receiving_status, usb_redir_success);
+    assert_int_equal(bench->guest.n_reports, 1);
+    bench->now += SETTLED;
+    talk(bench);
     assert_int_equal(bench->guest.n_reports, 3); /* the state as it was, press, release */
     expect_report(bench, 0, none);
     expect_report(bench, 1, a);
@@ -311,8 +323,7 @@ static void state_is_told_again_when_the_guest_listens_again(void **state)
     guest_configure(&bench->guest, 1);
     talk(bench);
     assert_int_equal(bench->guest.n_reports, 0);
-    guest_listen(&bench->guest);
-    talk(bench);
+    listen_and_settle(bench);
     assert_int_equal(bench->guest.n_reports, 1);
     expect_report(bench, 0, a);
     release(bench, KEY_A);
@@ -515,8 +526,7 @@ static void begin_anew(struct bench *bench)
     assert_int_equal(bench->leds, 0);
     assert_false(hid_device_listening(&bench->keyboard.hid));
     guest_configure(&bench->guest, 1);
-    guest_listen(&bench->guest);
-    talk(bench);
+    listen_and_settle(bench);
 }
 
 static void another_machine_gets_what_is_held_and_not_what_waited(void **state)
