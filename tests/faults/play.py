@@ -227,8 +227,8 @@ def _check_typing_goes_on(scene, typing):
     """What is typed now arrives, and of what was typed before nothing but its begin."""
     scene.client.type(MARKER)
     marker = MARKER.replace("\n", "\r").encode()
-    scene.guest.journal.find(lambda _: scene.console.typed().endswith(marker), 30, "what is typed afterwards",
-                             scene.guest.mark() - 1)
+    _await_none(lambda: [] if scene.console.typed().endswith(marker) else
+                [f"of {MARKER!r}, typed afterwards, the guest has read {scene.console.typed()[-40:]}"])
     if typing == UNSEEN:
         return
     before = scene.console.typed()[:-len(marker)]

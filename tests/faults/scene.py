@@ -14,6 +14,7 @@ import time
 
 from lab import CommandFailed, Lab, Wire, processes
 from lab.bench import Bench, Console
+from lab.guest import BOOT_TIMEOUT
 from lab.pair import dmore
 from lab.typist import Typist
 
@@ -119,7 +120,7 @@ class Scene:
 
     def reconnect(self):
         """Another client, for the first one's connection was lost."""
-        await_true(lambda: self.status(self.pair.host)["domain_r"].get("ready"), "Domain R is ready")
+        await_true(lambda: self.status(self.pair.host)["domain_r"].get("ready"), "Domain R is ready", BOOT_TIMEOUT)
         self.client = self.bench.client()
 
     def start(self, moment):
