@@ -55,7 +55,7 @@ static gboolean on_interrupt(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-/* Before the process is started, so that no Ctrl-C ends this command alone. */
+/* Before there is anything of the pair, so that no Ctrl-C ends this command alone. */
 static void process_watch_signals(Process *process)
 {
     process->watches[1] = g_unix_signal_add(SIGINT, on_interrupt, process);
@@ -189,17 +189,21 @@ JsonObject *launch_pair(const HostConfig *host, const char *verb, const char *ar
                         const char *name, gboolean *died, GError **error)
 {
     g_autofree char *log = rundir_path(host->run_dir, name, RUN_PAIR_LOG);
-    int log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     g_auto(Process) process = {0};
     off_t begin = 0;
     int ready = -1;
+
+    process_watch_signals(&process);
+    if (!rundir_create(host->run_dir, name, error))
+        return NULL;
+
+    int log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
     if (log_fd < 0) {
         g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot write %s: %s", log,
                     g_strerror(errno));
         return NULL;
     }
-    process_watch_signals(&process);
     begin = lseek(log_fd, 0, SEEK_END);
     ready = spawn(host, (const char *const[]){verb, argument}, log_fd, &process.pid, error);
     close(log_fd);

@@ -11,7 +11,7 @@
 
 /* launch_pair() - start "dmore-pair @verb @argument"; what it tells meanwhile is printed
  * @verb: "up", with the absolute path of a file, or "adopt", with a name
- * @name: of the pair, whose directory is there
+ * @name: of the pair, whose run directory is made if it is not there
  * @died: set when it has died without telling why
  *
  * Return: (transfer full): the pair's status; NULL with the reason, or DMORE_ERROR_CANCELLED after

@@ -68,10 +68,6 @@ gboolean up_run(const HostConfig *host, int argc, char **argv, GError **error)
 
     g_autofree char *directory = g_build_filename(host->run_dir, config->name, NULL);
     gboolean is_new = !g_file_test(directory, G_FILE_TEST_EXISTS);
-
-    if (!rundir_create(host->run_dir, config->name, error))
-        return FALSE;
-
     gboolean died = FALSE;
     g_autofree char *file = g_canonicalize_filename(argv[1], NULL);
     g_autoptr(JsonObject) status = launch_pair(host, "up", file, config->name, &died, error);

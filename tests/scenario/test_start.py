@@ -55,6 +55,8 @@ class Start:
                 status = self.pair.status()
             except CommandFailed:
                 continue  # it has not begun
+            if status["state"] == "not-running":
+                continue  # its dmore-pair has not
             assert status["state"] == "starting"
             if status["domain_r"]["state"] == "running":
                 return
