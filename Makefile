@@ -88,4 +88,4 @@ fuzz: packages
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: faults fuzz soak model all programs image packages demo check lint install clean
+.PHONY: all programs image packages demo check soak lint install faults bench model fuzz clean

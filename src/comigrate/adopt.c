@@ -6,14 +6,14 @@
  * pair's state says what else its dmore-pair was about when it ended; it, too, was noted before
  * anything of it was done:
  *
- *	starting	the start has failed, and whoever asked for it has been told: the pair is
- *			ended, unless the user VM runs already
- *	running		relay and screen go on; a user VM that stands still was not stopped by us
- *	migrating	without a note nothing was sent: migrations are cancelled, what was stopped
- *			resumes, the user VM first
- *	incoming	nothing has run here and the source has its copy: it is ended
- *	undecided	without a note nobody can tell: nothing is touched until an operator decides
- *	stopping	it is ended
+ * - starting: the start has failed, and whoever asked for it has been told: the pair is ended,
+ *   unless the user VM runs already
+ * - running: relay and screen go on; a user VM that stands still was not stopped by us
+ * - migrating: without a note nothing was sent: migrations are cancelled, what was stopped resumes,
+ *   the user VM first
+ * - incoming: nothing has run here and the source has its copy: it is ended
+ * - undecided: without a note nobody can tell: nothing is touched until an operator decides
+ * - stopping: it is ended
  */
 #include "comigrate/adopt.h"
 

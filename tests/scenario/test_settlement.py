@@ -83,8 +83,8 @@ class Story:
             await_true(lambda each=each: each.notes() == [], SETTLED, f"no note on {each.name}")
         other = self.lab.other(host)
         assert not other.is_hypervisor(self.pair.name)
-        await_true(lambda: list(other.run_dir.rglob("*")) == [], SETTLED,
-                   f"nothing left on {other.name} of {list(other.run_dir.rglob('*'))}")
+        await_true(lambda: not other.pair_files(self.pair.name).exists(), SETTLED,
+                   f"nothing left of {self.pair.name} on {other.name}")
         self.console.check_typed(self.typist.stop())
         self.held.check_screen(self.console.client)
 
