@@ -12,6 +12,7 @@
 #   make soak       N=100 moves there and back, and whether anything wears out
 #   make fuzz       hostile input, T=60 seconds for each harness; doc/reliability.md
 #   make lint       format and static analysis, and that alone
+#   make packages   what they need of Debian, as root; all but make and make install see to it themselves
 #   make install    PREFIX=/usr/local, DESTDIR=
 #   make clean      removes build/; the root kept for the image stays in the user's cache
 
