@@ -8,6 +8,7 @@ clock that jumps, a connection that ends.
 """
 
 import itertools
+import os
 import pathlib
 import sys
 
@@ -20,6 +21,9 @@ from lab import Lab  # noqa: E402
 from lab.bench import Bench, at_console  # noqa: E402
 
 DISK_BYTES = 64 << 20
+
+# For stories that take the sanitized programs no way through the code that other stories do not take.
+plain_build_only = pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="played with the plain build only")
 
 
 @pytest.fixture(scope="session")

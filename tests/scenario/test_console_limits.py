@@ -6,7 +6,10 @@ import sys
 
 import pytest
 
+from conftest import plain_build_only
 from lab import Pair
+
+pytestmark = plain_build_only  # nothing of it but Domain R
 
 CONNECTIONS = 64  # image/inside/neatvnc.patch, MAX_CONNECTIONS
 CLIENTS_MIN, CLIENTS_MAX = 2, 16  # src/domr/limit.h
@@ -132,7 +135,7 @@ print("entered")
     'b"".join(struct.pack(">BBHHHH", 3, 0, 2 * (n % 300), 2 * (n // 300), 1, 1) for n in range(50_000)), 4',
     # Keys, pressed and let go
     'struct.pack(">BBxxI", 4, 1, 97) + struct.pack(">BBxxI", 4, 0, 97), 20_000',
-])
+], ids=["clipboard", "encodings", "echoes", "pixels", "keys"])
 def test_flood(lab, plain, flood):
     """Some clients send without an end and never read. Another one is served meanwhile, and the memory of
     Domain R is not eaten up."""

@@ -2,15 +2,13 @@
 """Some of the faults of `make faults`, of each phase at least one: so that what the whole matrix has shown
 (doc/reliability.md) stays true from one change to the next."""
 
-import os
-
 import pytest
 
+from conftest import plain_build_only
 from faults import matrix
 from faults.play import Stage
 
-# The sanitized programs take the same ways through the code; the matrix is not played twice.
-pytestmark = pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="played with the plain build only")
+pytestmark = plain_build_only
 
 
 @pytest.fixture(scope="module")

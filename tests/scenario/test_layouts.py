@@ -5,7 +5,9 @@ keyboard is what is printed on its keys."""
 
 import pytest
 
-from conftest import Bench
+from conftest import Bench, plain_build_only
+
+pytestmark = plain_build_only  # keymaps are loaded by a unit test
 
 SHIFT, ALTGR = 42, 100
 
