@@ -3,8 +3,8 @@
  * Theory of operation
  *
  * dmore-pair is started as a daemon: a session of its own, its output in the pair's log. One end of
- * a socket pair is left with it, on which it tells how the start goes and at last how it went. That
- * end closes with the process, so a death without a word is heard, too.
+ * a socket pair is left with it, on which it tells how the start went. That end closes with the
+ * process, so a death without a word is heard, too.
  */
 #include "cli/launch.h"
 
@@ -118,14 +118,6 @@ static int spawn(const HostConfig *host, const char *const *verb, int log, GPid 
     return -1;
 }
 
-static void print_progress(JsonObject *progress, gpointer data)
-{
-    const char *message = json_get_text(progress, "message", NULL);
-
-    if (message)
-        cli_print("%s\n", message);
-}
-
 /* The last lines of what has been written to the log since it was @begin bytes long. */
 static char *log_tail(const char *path, off_t begin)
 {
@@ -165,7 +157,7 @@ static void explain_death(const Process *process, const char *log, off_t begin, 
 static JsonObject *await_ready(Process *process, int fd, const char *log, off_t begin,
                                gboolean *died, GError **error)
 {
-    g_autoptr(Client) client = client_listen(fd, print_progress, NULL);
+    g_autoptr(Client) client = client_listen(fd, NULL, NULL);
     g_autoptr(GError) cause = NULL;
     g_autoptr(JsonObject) status = client_wait(client, -1, &cause);
 

@@ -9,7 +9,7 @@
 
 #include "pair/hostconfig.h"
 
-/* launch_pair() - start "dmore-pair @verb @argument"; what it tells meanwhile is printed
+/* launch_pair() - start "dmore-pair @verb @argument" and wait until it has told how that went
  * @verb: "up", with the absolute path of a file, or "adopt", with a name
  * @name: of the pair, whose run directory is made if it is not there
  * @died: set when it has died without telling why

@@ -88,10 +88,10 @@ static JsonObject *note_status(const Note *note, const Presence *presence)
                          g_strdup_printf("%s came here from another host, and ran here or was "
                                          "about to, %s",
                                          note->name, end_of(presence)));
-    case NOTE_ABORT:
-        return status_of(note->name, note->uuid, "lost",
-                         g_strdup_printf("%s was running here %s; \"dmore up\" starts it anew",
-                                         note->name, end_of(presence)));
+    case NOTE_ABORT: /* it ran here then, and nothing tells that it was lost since */
+        return status_of(
+            note->name, note->uuid, "not-running",
+            g_strdup_printf("%s was taken down here; \"dmore up\" starts it anew", note->name));
     default:
         return status_of(note->name, note->uuid, "not-running",
                          g_strdup_printf("%s was coming here from another host and has not come; "

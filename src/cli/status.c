@@ -273,6 +273,11 @@ gboolean status_run(const HostConfig *host, int argc, char **argv, GError **erro
     if (!cli_parse(&argc, &argv, "[NAME]", "Shows all pairs on this host, or all of one.", entries,
                    0, 1, error))
         return FALSE;
+    if (names_only && (json || argc > 1)) {
+        g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_USAGE,
+                            "--names lists all pairs, as text; it goes with nothing else");
+        return FALSE;
+    }
     if (names_only) {
         g_auto(GStrv) names = list_names(host, error);
 

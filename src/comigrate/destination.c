@@ -325,8 +325,10 @@ static gboolean receive_frames(Run *run, const char *message, const char *interf
                       frames_deliver(interface, frames->bytes, error));
 }
 
+/* @report: as it came, in a message */
 static void note_arrival(Pair *pair, JsonObject *report)
 {
+    json_object_remove_member(report, LINK_MESSAGE_MEMBER);
     g_clear_pointer(&pair->last_migration, json_object_unref);
     pair->last_migration = json_object_ref(report);
     pair_set_state(pair, pair->state);

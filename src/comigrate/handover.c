@@ -19,7 +19,7 @@ typedef struct {
 } HandoverHeader;
 
 enum handover_record {
-    HANDOVER_STREAM = RECORD_MANDATORY | 1, /* one for each stream (pair/relay.c) */
+    HANDOVER_STREAM = RECORD_MANDATORY | 1, /* one for each stream (pair/relay-save.c) */
     HANDOVER_REGION = RECORD_MANDATORY | 2, /* the rest of the region (region/carry.h) */
     HANDOVER_DAMAGE = RECORD_MANDATORY | 3, /* tiles that clients have not seen as they are */
 };

@@ -17,7 +17,7 @@ void link_message_free(LinkMessage *message)
 
 gboolean link_message_is(const LinkMessage *message, const char *name)
 {
-    return g_str_equal(json_get_text(message->object, "message", ""), name);
+    return g_str_equal(json_get_text(message->object, LINK_MESSAGE_MEMBER, ""), name);
 }
 
 LinkMessage *link_message_cut(GByteArray *input, GError **error)
@@ -53,7 +53,7 @@ LinkMessage *link_message_cut(GByteArray *input, GError **error)
 
 GByteArray *link_message_pack(const char *name, JsonObject *object, GBytes *bytes, GError **error)
 {
-    json_object_set_string_member(object, "message", name);
+    json_object_set_string_member(object, LINK_MESSAGE_MEMBER, name);
     g_autoptr(JsonNode) node = json_node_init_object(json_node_alloc(), object);
     g_autofree char *text = json_to_string(node, FALSE);
 

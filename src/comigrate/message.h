@@ -2,20 +2,17 @@
 /*
  * message.h - a message between two hosts, and its form on the wire
  *
- * A message is a JSON object with a member "message" that names it, and optionally bytes with it.
- *On the wire it is
- *
- *	u32 length of the JSON text	u32 length of the bytes		text	bytes
- *
- * little-endian.
+ * A message is a JSON object with a member that names it, and optionally bytes with it. On the wire
+ * it is, little-endian: u32 length of the JSON text, u32 length of the bytes, the text, the bytes.
  */
 #ifndef DMORE_COMIGRATE_MESSAGE_H
 #define DMORE_COMIGRATE_MESSAGE_H
 
 #include <json-glib/json-glib.h>
 
-#define LINK_MAX_TEXT (1u << 20)   /* bytes of JSON in a message */
-#define LINK_MAX_BYTES (16u << 20) /* bytes that come with it */
+#define LINK_MESSAGE_MEMBER "message" /* has the message's name */
+#define LINK_MAX_TEXT (1u << 20)      /* bytes of JSON in a message */
+#define LINK_MAX_BYTES (16u << 20)    /* bytes that come with it */
 
 typedef struct {
     JsonObject *object;
@@ -35,7 +32,7 @@ gboolean link_message_is(const LinkMessage *message, const char *name);
 LinkMessage *link_message_cut(GByteArray *input, GError **error);
 
 /* link_message_pack() - a message as it goes over the wire
- * @name: becomes the member "message" of @object
+ * @name: becomes a member of @object
  * @bytes: (nullable)
  *
  * Return: NULL with DMORE_ERROR_FAILED when it is too long to be sent.

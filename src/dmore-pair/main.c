@@ -5,7 +5,8 @@
  *	dmore-pair up FILE	start a pair; `dmore up` runs this
  *	dmore-pair incoming	receive a pair over a connection, or answer what became of one that
  *				came before; dmored runs this
- *	dmore-pair adopt NAME	go on for a dmore-pair that has died; dmored runs this
+ *	dmore-pair adopt NAME	go on for a dmore-pair that has died; dmored runs this, and
+ *				`dmore down`
  *	dmore-pair settle ID	settle what a lost link has left open; dmored runs this
  *
  * Whoever starts it learns over the pipe --ready-fd how that went: JSON lines as on the control

@@ -125,11 +125,15 @@ static void run_migrate(Service *service, Request *request)
     g_free(report.host);
 }
 
+/* A pair that a signal ends, most likely because the host goes down, has not been given up by
+ * anybody: that it was here is told until somebody has read it.
+ */
 static void run_down(Service *service, Request *request)
 {
     const Pair *pair = service->pair;
 
-    presence_remove(pair->host->state_dir, pair->config->name, pair->config->uuid);
+    if (!service->ending)
+        presence_remove(pair->host->state_dir, pair->config->name, pair->config->uuid);
     pair_end(service->pair);
     if (request)
         request_result(request, json_object_new());

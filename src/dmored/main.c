@@ -80,7 +80,8 @@ int main(int argc, char **argv)
     log_setup("dmored");
     g_option_context_set_summary(context,
                                  "Lets pairs of a user VM and its Domain R come from other "
-                                 "hosts.");
+                                 "hosts, and keeps those that are here: a dmore-pair that has "
+                                 "died is replaced, what a move has left open is settled.");
     g_option_context_add_main_entries(context, entries, NULL);
     if (!options_parse(context, &argc, &argv, &error) || argc > 1) {
         fprintf(stderr, "dmored: %s; \"dmored --help\" lists the options\n",

@@ -28,6 +28,7 @@ Client *client_ask(const HostConfig *host, const char *name, const char *command
                    JsonObject *arguments, ClientProgress progress, gpointer data, GError **error);
 
 /* client_listen() - wait for an answer without having asked
+ * @progress: (nullable)
  * @fd: taken over; a stream socket
  */
 Client *client_listen(int fd, ClientProgress progress, gpointer data);

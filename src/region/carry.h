@@ -8,7 +8,7 @@
  * there that it does not write again. When it finds itself with another region it must find both
  * there. The rings are carried by those who relay them (ring_save()); the rest is carried here, as
  * records: geometry and sequence numbers of the screen, status, notice. Settings come with the
- * configuration; pixels and cursor are told anew by the user VM's display.
+ * configuration; pixels go ahead, and the user VM's display tells them and the cursor anew.
  */
 #ifndef DMORE_REGION_CARRY_H
 #define DMORE_REGION_CARRY_H

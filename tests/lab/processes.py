@@ -49,6 +49,12 @@ def await_end(pid, timeout=30):
     return bool(ready)
 
 
+def terminate(pid):
+    """End a process in its own way, and wait until it has."""
+    os.kill(pid, signal.SIGTERM)
+    assert await_end(pid)
+
+
 def kill(*pids):
     """Kill processes, one after the other, and wait until each has ended, so that others can know it."""
     for pid in pids:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lab import CommandFailed, processes
+from lab import CommandFailed, Pair, processes
 from lab.typist import Typist
 from lab.waiting import await_true
 
@@ -248,3 +248,16 @@ def test_host_goes_down(held):
     with pytest.raises(CommandFailed):
         pair.status()
     pair.host = None
+
+
+def test_host_is_shut_down(lab):
+    """Nobody has taken the pair down, so it is told that it was here."""
+    pair = Pair(lab, "orderly", 83, user_vm={"memory": "64M"}).up(lab.a)
+    processes.terminate(lab.a.dmore_pair(pair.name))
+    status = pair.status()
+    assert status["state"] == "not-running"
+    assert "was running here" in status["note"] and "user_vm" not in status
+    pair.up(lab.a)
+    pair.down()
+    with pytest.raises(CommandFailed):
+        pair.status(lab.a)
