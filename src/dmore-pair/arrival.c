@@ -110,6 +110,8 @@ void arrival_ask(Arrival *arrival, Request *request, const char *id, const char 
     } else if (arrival->pair && arrival->pair->state != PAIR_RUNNING && retire) {
         /* No source says so: it has nothing any more, so this copy is not ended for it. */
         say(request, answer_name(ANSWER_WAIT));
+    } else if (arrival_is_waiting(arrival) && arrival->verdict == VERDICT_LEAVE) {
+        say(request, answer_name(ANSWER_WAIT)); /* another process will know */
     } else if (arrival_is_waiting(arrival)) {
         if (arrival->verdict == VERDICT_NONE)
             arrival->verdict = commit ? VERDICT_RUN : VERDICT_END;
@@ -131,17 +133,30 @@ void arrival_decide(Arrival *arrival, Request *request, Verdict verdict)
         wait_for_outcome(arrival, request, verdict);
 }
 
-static void answer_outcome(const Waiting *waiting, gboolean here)
+/* A pair that has come without a commit is left, loaded, to the next dmore-pair. */
+static Answer outcome_of(const Note *note)
 {
+    if (!note)
+        return ANSWER_ENDED;
+    return note->word == NOTE_INCOMING ? ANSWER_WAIT : ANSWER_RUNNING;
+}
+
+static void answer_outcome(const Waiting *waiting, Answer outcome)
+{
+    static const char *const reasons[ANSWERS] = {
+        [ANSWER_RUNNING] = "the other host has decided meanwhile: the pair runs here",
+        [ANSWER_ENDED] = "the pair cannot run here; its log tells why",
+        [ANSWER_WAIT] = "this dmore-pair has been asked to end; say it again to the next one",
+    };
+    Answer wanted = waiting->wanted == VERDICT_RUN ? ANSWER_RUNNING : ANSWER_ENDED;
+
     if (waiting->wanted == VERDICT_NONE) {
-        say(waiting->request, answer_name(here ? ANSWER_RUNNING : ANSWER_ENDED));
-    } else if (here == (waiting->wanted == VERDICT_RUN)) {
+        say(waiting->request, answer_name(outcome));
+    } else if (outcome == wanted) {
         request_result(waiting->request, json_object_new());
     } else {
         g_autoptr(GError) error =
-            g_error_new_literal(DMORE_ERROR, DMORE_ERROR_BUSY,
-                                here ? "the other host has decided meanwhile: the pair runs here"
-                                     : "the pair cannot run here; its log tells why");
+            g_error_new_literal(DMORE_ERROR, DMORE_ERROR_BUSY, reasons[outcome]);
         request_error(waiting->request, error);
     }
 }
@@ -149,7 +164,7 @@ static void answer_outcome(const Waiting *waiting, gboolean here)
 void arrival_end(Arrival *arrival, Note *note)
 {
     for (guint i = 0; i < arrival->waiting->len; i++)
-        answer_outcome(&g_array_index(arrival->waiting, Waiting, i), note != NULL);
+        answer_outcome(&g_array_index(arrival->waiting, Waiting, i), outcome_of(note));
     g_array_set_size(arrival->waiting, 0);
     arrival->pair = NULL;
     arrival->note = note;

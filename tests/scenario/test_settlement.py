@@ -171,6 +171,18 @@ def test_source_dmore_pair_dies_after_the_commit(held, console):
     story.check_end(story.destination)
 
 
+def test_destination_dmore_pair_is_asked_to_end(held, console):
+    """One that waits for the commit leaves what it has loaded to the next one, which may not keep it."""
+    story = Story(held, console, "commit")
+    story.destination.unplug()
+    story.release()
+    assert story.await_outcome() == UNDECIDED
+    story.await_state(story.destination, "undecided")
+    processes.terminate(story.destination.dmore_pair(held.pair.name))
+    story.destination.plug()
+    story.check_end(story.source)
+
+
 def test_operator_decides_for_the_source(held, console):
     """The link stays cut, and the operator has looked. When it is back, the other host is told."""
     story = Story(held, console, "commit")
