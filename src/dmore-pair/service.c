@@ -21,7 +21,8 @@ struct Service {
     Control *control;
     GCancellable *cancellable;
     guint signals[2];
-    gboolean ending; /* a signal has asked for the end of the pair */
+    gboolean ending;  /* a signal has asked for the end of the pair */
+    gboolean leaving; /* or, for that was undecided, only for the end of this process */
     Arrival *arrival;
     Undecided *undecided; /* NULL when nothing is to be settled */
 
@@ -400,6 +401,8 @@ static gboolean on_signal(gpointer data)
 
     g_message("asked by a signal to end");
     service->ending = TRUE;
+    /* It may be decided in this moment, but nobody has asked for the end of what runs then. */
+    service->leaving |= service->pair && service->pair->state == PAIR_UNDECIDED;
     g_cancellable_cancel(service->cancellable);
     if (arrival_is_waiting(service->arrival))
         arrival_decide(service->arrival, NULL, VERDICT_LEAVE);
@@ -523,7 +526,8 @@ void service_run(Service *service)
         }
         if (service->queued)
             run_queued(service);
-        else if (service->ending && service->pair->state == PAIR_UNDECIDED && !is_lost(service))
+        else if (service->ending && !is_lost(service) &&
+                 (service->leaving || service->pair->state == PAIR_UNDECIDED))
             break; /* never end VMs that may be the only ones */
         else if (service->ending || is_lost(service))
             run_down(service, NULL);

@@ -38,16 +38,20 @@ void undecided_interrupt(Undecided *undecided)
 gboolean undecided_run_here(Undecided *undecided, GError **error)
 {
     const char *state_dir = undecided->pair->host->state_dir;
+    g_autoptr(GError) failure = NULL;
     g_autoptr(GError) unnoted = NULL;
 
     if (!note_write(undecided->note, state_dir, NOTE_ABORT, TRUE, error))
         return FALSE;
-    if (pair_run_here(undecided->pair, error))
+    if (pair_run_here(undecided->pair, &failure))
         return TRUE;
-    /* Refused, by a disk image that another host holds for one: then it is as open as before. */
+    /* Refused, by a disk image that another host holds for one: then it is as open as before. One
+     * that only gives no answer may run at any time, and stays decided. */
     if (undecided->pair->state == PAIR_UNDECIDED &&
+        g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_HOST) &&
         !note_write(undecided->note, state_dir, NOTE_COMMIT, FALSE, &unnoted))
         g_critical("%s", unnoted->message);
+    g_propagate_error(error, g_steal_pointer(&failure));
     return FALSE;
 }
 

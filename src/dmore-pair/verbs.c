@@ -219,12 +219,17 @@ static int run_adopt(Program *program, const char *name)
     if (!pair)
         return verb_failed(program, error);
     log_to_pair(pair);
-    if (!service_show(program->service, pair, &error) || !adopt_run(pair, &note, &error)) {
-        service_hide(program->service);
+    /* Nobody is answered before it is decided what the pair is. */
+    if (!adopt_run(pair, &note, &error))
         return verb_failed(program, error);
+    if (pair->ended) {
+        tell_ready(program, "result", json_object_new());
+        return 0;
     }
     take_note(program, note);
-    tell_ready(program, "result", pair->ended ? json_object_new() : status_make(pair));
+    if (!service_show(program->service, pair, &error))
+        return verb_failed(program, error);
+    tell_ready(program, "result", status_make(pair));
     service_run(program->service);
     service_hide(program->service);
     return 0;
