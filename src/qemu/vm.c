@@ -30,6 +30,7 @@
 
 /* How long a process may take until its monitor answers. It allocates memory and opens disks first;
  * on a loaded host without KVM that is seconds. */
+#define END_OF_LOST_MS 10000 /* of a process whose monitor has closed */
 #define LAUNCH_TIMEOUT_MS 60000
 
 #define LAST_WORDS_MAX 400 /* bytes of the log that go into a message */
@@ -403,6 +404,19 @@ VmState vm_state(const Vm *vm)
     return vm->state;
 }
 
+static gboolean is_gone(gpointer data)
+{
+    return vm_state(data) == VM_GONE;
+}
+
+void vm_await_end_of_lost(Vm *vm)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (qmp_closed(vm->qmp) && !await(is_gone, vm, END_OF_LOST_MS, NULL, "its end", &error))
+        g_warning("%s has closed its monitor and has not ended: %s", vm->name, error->message);
+}
+
 gboolean vm_has_ended(const Vm *vm)
 {
     return vm->state == VM_OFF || vm->state == VM_CRASHED || vm->state == VM_GONE;
@@ -421,12 +435,16 @@ const char *vm_version(const Vm *vm)
     return qmp_version(vm->qmp);
 }
 
-/* vm_command() - a command that changes the state to @wanted */
-static gboolean vm_command(Vm *vm, const char *command, VmState wanted, GError **error)
+/* vm_command() - a command that changes the state to @wanted
+ * @accepted: set when QEMU has done the command, whatever came of it
+ */
+static gboolean vm_command(Vm *vm, const char *command, VmState wanted, gboolean *accepted,
+                           GError **error)
 {
     vm->commanding = TRUE;
 
-    gboolean done = qmp_do(vm->qmp, command, NULL, error) && vm_refresh(vm, error);
+    *accepted = qmp_do(vm->qmp, command, NULL, error);
+    gboolean done = *accepted && vm_refresh(vm, error);
 
     vm->commanding = FALSE;
     if (!done)
@@ -441,7 +459,9 @@ static gboolean vm_command(Vm *vm, const char *command, VmState wanted, GError *
 
 gboolean vm_pause(Vm *vm, GError **error)
 {
-    return vm_command(vm, "stop", VM_PAUSED, error);
+    gboolean accepted = FALSE;
+
+    return vm_command(vm, "stop", VM_PAUSED, &accepted, error);
 }
 
 gboolean vm_resume(Vm *vm, GError **error)
@@ -453,12 +473,14 @@ gboolean vm_resume(Vm *vm, GError **error)
         return FALSE;
     }
     g_autoptr(GError) failure = NULL;
+    gboolean accepted = FALSE;
 
-    if (vm_command(vm, "cont", VM_RUNNING, &failure))
+    if (vm_command(vm, "cont", VM_RUNNING, &accepted, &failure))
         return TRUE;
-    /* Refused, and asked again it says that it stands still: then nothing of it has run. */
-    if (g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_FAILED) && vm_refresh(vm, NULL) &&
-        vm->state == VM_PAUSED)
+    /* Refused, and asked again it says that it stands still: then nothing of it has run. One that
+     * stands still after it was accepted has run, if only until the next write that failed. */
+    if (!accepted && g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_FAILED) &&
+        vm_refresh(vm, NULL) && vm->state == VM_PAUSED)
         failure->code = DMORE_ERROR_HOST;
     g_propagate_error(error, g_steal_pointer(&failure));
     return FALSE;

@@ -116,6 +116,11 @@ const char *vm_state_name(VmState state);
 /* vm_has_ended() - whether it will not run again by a resume: off, crashed or gone */
 gboolean vm_has_ended(const Vm *vm);
 
+/* vm_await_end_of_lost() - when its monitor was lost, its process most likely ends in this moment:
+ * await that, so that vm_state() is true
+ */
+void vm_await_end_of_lost(Vm *vm);
+
 /* vm_refresh() - ask for the state instead; awaits
  * Return: FALSE when the hypervisor does not answer, as when its process has just ended.
  */
