@@ -13,6 +13,8 @@
  *   the user VM first
  * - incoming: nothing has run here and the source has its copy: it is ended
  * - undecided: without a note nobody can tell: nothing is touched until an operator decides
+ * - incoming or undecided, without a note, while the user VM runs: it runs here, which could not be
+ *   noted
  * - stopping: it is ended
  */
 #include "comigrate/adopt.h"
@@ -159,6 +161,8 @@ gboolean adopt_run(Pair *pair, Note **open, GError **error)
         state = PAIR_STOPPING;
     } else if (state == PAIR_STARTING) {
         state = vm_state(pair->user_vm) == VM_RUNNING ? PAIR_RUNNING : PAIR_STOPPING;
+    } else if (!note && vm_state(pair->user_vm) == VM_RUNNING && state != PAIR_STOPPING) {
+        state = PAIR_RUNNING; /* which could not be noted then */
     }
     g_message("a new dmore-pair goes on; the last one ended when the pair was %s, its note is '%s'",
               pair_state_name(pair->state), note_word_name(note ? note->word : NOTE_NONE));

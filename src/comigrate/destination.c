@@ -78,7 +78,11 @@ static gboolean run_prepare(Run *run, GError **error)
     Pair *pair = run->pair;
 
     if (!prepare || !note_write(run->note, host->state_dir, NOTE_INCOMING, FALSE, error) ||
-        !pair_claim(pair, TRUE, error) || !pair_build(pair, run->destination->cancellable, error))
+        !pair_claim(pair, TRUE, error))
+        return FALSE;
+    /* The claim says that nothing of an earlier one is left. */
+    note_forget_incoming(host->state_dir, run->note);
+    if (!pair_build(pair, run->destination->cancellable, error))
         return FALSE;
     run->appeared = TRUE;
     run->destination->appeared(pair, run->note, run->destination->data);

@@ -65,7 +65,7 @@ Note *note_new(const char *id, const char *name, const char *uuid, const char *h
     return note;
 }
 
-gboolean note_write(Note *note, const char *state, NoteWord word, gboolean stable, GError **error)
+gboolean note_stage(Note *note, const char *state, NoteWord word, GError **error)
 {
     g_autoptr(GKeyFile) text = g_key_file_new();
 
@@ -77,7 +77,19 @@ gboolean note_write(Note *note, const char *state, NoteWord word, gboolean stabl
         g_key_file_set_string(text, GROUP, "host", note->host);
         g_key_file_set_integer(text, GROUP, "port", note->port);
     }
-    if (!statefile_write(state, FOLDER, note->id, text, stable, error))
+    note->staged = NOTE_NONE;
+    if (!statefile_stage(state, FOLDER, note->id, text, error))
+        return FALSE;
+    note->staged = word;
+    return TRUE;
+}
+
+gboolean note_write(Note *note, const char *state, NoteWord word, gboolean stable, GError **error)
+{
+    if (note->staged != word && !note_stage(note, state, word, error))
+        return FALSE;
+    note->staged = NOTE_NONE;
+    if (!statefile_take(state, FOLDER, note->id, stable, error))
         return FALSE;
     note->word = word;
     g_message("co-migration %s: noted '%s'", note->id, words[word]);
@@ -128,6 +140,21 @@ gboolean note_remove(Note *note, const char *state, gboolean stable, GError **er
     note->word = NOTE_NONE;
     g_message("co-migration %s: its note is removed", note->id);
     return TRUE;
+}
+
+void note_forget_incoming(const char *state, const Note *current)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) notes = note_list(state, &error);
+
+    for (guint i = 0; notes && i < notes->len; i++) {
+        Note *note = g_ptr_array_index(notes, i);
+        if (note->word == NOTE_INCOMING && g_str_equal(note->uuid, current->uuid) &&
+            !g_str_equal(note->id, current->id) && !note_remove(note, state, FALSE, &error))
+            break;
+    }
+    if (error)
+        g_warning("%s", error->message);
 }
 
 gboolean note_check_settled(const char *state, const char *name, const char *uuid, GError **error)

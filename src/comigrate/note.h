@@ -32,7 +32,8 @@ typedef enum {
 typedef struct {
     char *id;
     NoteWord word;
-    char *name; /* of the pair */
+    NoteWord staged; /* the word that note_stage() has put beside it; NOTE_NONE: none */
+    char *name;      /* of the pair */
     char *uuid;
     char *host; /* (nullable): on the source, the destination as the operator has called it */
     guint16 port;
@@ -53,9 +54,18 @@ gboolean note_id_check(const char *id);
  */
 Note *note_new(const char *id, const char *name, const char *uuid, const char *host, guint16 port);
 
+/* note_stage() - do ahead what takes time in note_write(), which has to be the next one of this
+ * note
+ * @state: host->state_dir
+ *
+ * Return: FALSE with DMORE_ERROR_HOST.
+ */
+gboolean note_stage(Note *note, const char *state, NoteWord word, GError **error);
+
 /* note_write() - replace the note's word on the disk
  * @state: host->state_dir
- * @stable: it survives the end of the host from now on, not only that of this process
+ * @stable: it survives the end of the host from now on, not only that of this process; else the end
+ * of the host may leave the older word, but never half a note
  *
  * Return: FALSE with DMORE_ERROR_HOST; note->word is unchanged then.
  */
@@ -69,6 +79,11 @@ Note *note_load(const char *state, const char *id, GError **error);
 /* note_remove() - from the disk; its word is NOTE_NONE then. That it is gone already is no error.
  */
 gboolean note_remove(Note *note, const char *state, gboolean stable, GError **error);
+
+/* note_forget_incoming() - of a pair that has been claimed to come here as @current notes: remove
+ * what earlier attempts of it to come have left
+ */
+void note_forget_incoming(const char *state, const Note *current);
 
 /* note_check_settled() - whether a pair may be started or come here: no co-migration by which it
  * may have left is open, for then it may run on the other host

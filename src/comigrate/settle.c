@@ -162,6 +162,18 @@ static gboolean ask(Run *run, Link *link, Answer *answer, GError **error)
     return FALSE;
 }
 
+/* An operator may have written another word meanwhile. */
+static void reload(Run *run)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Note) note = note_load(run->host->state_dir, run->note->id, &error);
+
+    if (note)
+        run->note->word = note->word;
+    else if (g_error_matches(error, DMORE_ERROR, DMORE_ERROR_NOT_FOUND))
+        run->note->word = NOTE_NONE;
+}
+
 /* One attempt: a connection, and over it as many questions as lead on. */
 static gboolean attempt(Run *run, GError **error)
 {
@@ -172,7 +184,10 @@ static gboolean attempt(Run *run, GError **error)
 
     if (!link)
         return FALSE;
-    do {
+    /* That may have taken long, and what is asked has to be what holds now. */
+    if (!run->pair)
+        reload(run);
+    while (!is_settled(run)) {
         if (!ask(run, link, &answer, error))
             return FALSE;
         g_message("settling %s: to '%s', %s answers '%s'", note->name, note_word_name(note->word),
@@ -187,7 +202,7 @@ static gboolean attempt(Run *run, GError **error)
                         "%s cannot tell yet: a VM is there, and nothing that answers for it",
                         note->host);
         return FALSE;
-    } while (!is_settled(run));
+    }
     return TRUE;
 }
 
@@ -209,18 +224,6 @@ static void tell(Run *run, const GError *error)
 static gboolean goes_on(const Run *run)
 {
     return run->pair ? run->note->word == NOTE_COMMIT : !is_settled(run);
-}
-
-/* An operator may have written another word meanwhile. */
-static void reload(Run *run)
-{
-    g_autoptr(GError) error = NULL;
-    g_autoptr(Note) note = note_load(run->host->state_dir, run->note->id, &error);
-
-    if (note)
-        run->note->word = note->word;
-    else if (g_error_matches(error, DMORE_ERROR, DMORE_ERROR_NOT_FOUND))
-        run->note->word = NOTE_NONE;
 }
 
 static gboolean settle(Run *run, GError **error)

@@ -126,8 +126,12 @@ static gboolean note_going_back(Source *source, GString *troubles)
     gboolean noted = source->complete_sent && !gone
                          ? note_write(source->note, state_dir, NOTE_ABORT, TRUE, &error)
                          : note_remove(source->note, state_dir, FALSE, &error);
-    if (!noted)
-        note_trouble(troubles, error);
+    if (noted)
+        return TRUE;
+    note_trouble(troubles, error);
+    /* It is told all the same. */
+    if (source->complete_sent && !gone)
+        source->note->word = NOTE_ABORT;
     return TRUE;
 }
 
@@ -187,6 +191,10 @@ static void leave_undecided(Source *source, GError **failure)
 void source_fail(Source *source, GError **failure)
 {
     g_autoptr(GString) troubles = g_string_new(NULL);
+
+    /* What is decided here depends on whether there is a user VM to go back to. */
+    vm_await_end_of_lost(source->user_vm.vm);
+    vm_await_end_of_lost(source->domain_r.vm);
 
     if (source->pair->state == PAIR_MIGRATING)
         explain(source, failure);

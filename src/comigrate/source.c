@@ -111,7 +111,8 @@ static gboolean run_prepare(Source *source, GError **error)
                     link_peer(source->link));
         return FALSE;
     }
-    return note_write(source->note, source->pair->host->state_dir, NOTE_OPEN, TRUE, error);
+    return note_write(source->note, source->pair->host->state_dir, NOTE_OPEN, TRUE, error) &&
+           note_stage(source->note, source->pair->host->state_dir, NOTE_COMMIT, error);
 }
 
 /* The destination says at once when it fails, and nothing else unasked; and without it there is

@@ -94,20 +94,47 @@ static gboolean write_file(const char *path, const char *text, gsize length, gbo
     return written || fail(error, "write", path);
 }
 
-gboolean statefile_write(const char *state, const char *folder, const char *name, GKeyFile *text,
-                         gboolean stable, GError **error)
+static char *half_path(const char *state, const char *folder, const char *name)
+{
+    g_autofree char *path = statefile_path(state, folder, name);
+
+    return g_strconcat(path, HALF_WRITTEN, NULL);
+}
+
+static gboolean write_half(const char *state, const char *folder, const char *name, GKeyFile *text,
+                           gboolean stable, GError **error)
 {
     g_autofree char *directory = statefile_folder(state, folder, error);
-    g_autofree char *path = statefile_path(state, folder, name);
-    g_autofree char *half = g_strconcat(path, HALF_WRITTEN, NULL);
+    g_autofree char *half = half_path(state, folder, name);
     gsize length = 0;
     g_autofree char *data = g_key_file_to_data(text, &length, NULL);
 
-    if (!directory || !write_file(half, data, length, stable, error))
-        return FALSE;
+    return directory && write_file(half, data, length, stable, error);
+}
+
+gboolean statefile_stage(const char *state, const char *folder, const char *name, GKeyFile *text,
+                         GError **error)
+{
+    return write_half(state, folder, name, text, TRUE, error);
+}
+
+gboolean statefile_take(const char *state, const char *folder, const char *name, gboolean stable,
+                        GError **error)
+{
+    g_autofree char *directory = g_build_filename(state, folder, NULL);
+    g_autofree char *path = statefile_path(state, folder, name);
+    g_autofree char *half = half_path(state, folder, name);
+
     if (rename(half, path) < 0)
         return fail(error, "replace", path);
     return !stable || flush_directory(directory, error);
+}
+
+gboolean statefile_write(const char *state, const char *folder, const char *name, GKeyFile *text,
+                         gboolean stable, GError **error)
+{
+    return write_half(state, folder, name, text, stable, error) &&
+           statefile_take(state, folder, name, stable, error);
 }
 
 GKeyFile *statefile_load(const char *state, const char *folder, const char *name, GError **error)
@@ -137,8 +164,9 @@ gboolean statefile_remove(const char *state, const char *folder, const char *nam
 {
     g_autofree char *directory = g_build_filename(state, folder, NULL);
     g_autofree char *path = statefile_path(state, folder, name);
+    g_autofree char *half = half_path(state, folder, name);
 
-    if (unlink(path) < 0 && errno != ENOENT)
+    if ((unlink(path) < 0 && errno != ENOENT) || (unlink(half) < 0 && errno != ENOENT))
         return fail(error, "remove", path);
     return !stable || flush_directory(directory, error);
 }

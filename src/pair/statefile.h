@@ -4,7 +4,9 @@
  *
  * Each is a key file with one group. A file is replaced by writing another one and renaming it, so
  * that whoever reads it finds the old text or the new one. "Stable" means that it is on the disk
- * when the function returns: the file, and the directory that names it, have been flushed.
+ * when the function returns: the file, and the directory that names it, have been flushed. What is
+ * not stable may be an empty file after the end of the host; what was staged first is the old text
+ * or the new one even then.
  */
 #ifndef DMORE_PAIR_STATEFILE_H
 #define DMORE_PAIR_STATEFILE_H
@@ -25,6 +27,19 @@ gint64 statefile_time(const char *state, const char *folder, const char *name);
  */
 gboolean statefile_write(const char *state, const char *folder, const char *name, GKeyFile *text,
                          gboolean stable, GError **error);
+
+/* statefile_stage() - have a new text on the disk, beside the one that holds
+ * Return: FALSE with DMORE_ERROR_HOST.
+ */
+gboolean statefile_stage(const char *state, const char *folder, const char *name, GKeyFile *text,
+                         GError **error);
+
+/* statefile_take() - replace the file by what was staged; waits for the disk only if @stable
+ * Return: FALSE with DMORE_ERROR_HOST; the old text holds then, unless it was the flush that
+ * failed.
+ */
+gboolean statefile_take(const char *state, const char *folder, const char *name, gboolean stable,
+                        GError **error);
 
 /* statefile_load() - Return: NULL with DMORE_ERROR_NOT_FOUND when there is none, DMORE_ERROR_HOST
  * when it is damaged or cannot be read

@@ -204,6 +204,56 @@ static void test_cannot_be_written(void **state)
     assert_int_equal(note->word, NOTE_OPEN);
 }
 
+/* What is staged holds from the write on, and another word that is written instead holds too. */
+static void test_staged(void **state)
+{
+    g_autoptr(Note) note = make_note("host-b");
+
+    assert_written(note, *state, NOTE_OPEN);
+    assert_true(note_stage(note, *state, NOTE_COMMIT, NULL));
+    assert_int_equal(note->word, NOTE_OPEN);
+    g_autoptr(Note) before = note_load(*state, note->id, NULL);
+    assert_int_equal(before->word, NOTE_OPEN);
+    assert_written(note, *state, NOTE_COMMIT);
+    g_autoptr(Note) after = note_load(*state, note->id, NULL);
+    assert_int_equal(after->word, NOTE_COMMIT);
+
+    assert_true(note_stage(note, *state, NOTE_RETIRE, NULL));
+    assert_written(note, *state, NOTE_ABORT);
+    g_autoptr(Note) other = note_load(*state, note->id, NULL);
+    assert_int_equal(other->word, NOTE_ABORT);
+    assert_written(note, *state, NOTE_RETIRE);
+    g_autoptr(Note) last = note_load(*state, note->id, NULL);
+    assert_int_equal(last->word, NOTE_RETIRE);
+
+    /* What was staged and never written goes with the note: remove_state() finds nothing. */
+    assert_true(note_stage(note, *state, NOTE_COMMIT, NULL));
+    assert_true(note_remove(note, *state, FALSE, NULL));
+}
+
+/* When a pair is here for one co-migration, nothing of an earlier one is. */
+static void test_earlier_ones_are_forgotten(void **state)
+{
+    g_autoptr(Note) earlier = make_note(NULL);
+    g_autoptr(Note) ran = make_note(NULL);
+    g_autoptr(Note) current = make_note(NULL);
+    g_autofree char *id = note_id_make();
+    g_autoptr(Note) other = note_new(id, "web2", "6d5a6b10-0000-4000-8000-000000000002", NULL, 0);
+
+    assert_written(earlier, *state, NOTE_INCOMING);
+    assert_written(ran, *state, NOTE_COMMITTED);
+    assert_written(other, *state, NOTE_INCOMING);
+    assert_written(current, *state, NOTE_INCOMING);
+    note_forget_incoming(*state, current);
+
+    Note *const kept[] = {ran, other, current};
+    for (gsize i = 0; i < G_N_ELEMENTS(kept); i++) {
+        g_autoptr(Note) note = note_load(*state, kept[i]->id, NULL);
+        assert_non_null(note);
+    }
+    assert_null(note_load(*state, earlier->id, NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +263,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nothing_noted, make_state, remove_state),
         cmocka_unit_test_setup_teardown(test_half_written, make_state, remove_state),
         cmocka_unit_test_setup_teardown(test_damaged, make_state, remove_state),
+        cmocka_unit_test_setup_teardown(test_staged, make_state, remove_state),
+        cmocka_unit_test_setup_teardown(test_earlier_ones_are_forgotten, make_state, remove_state),
         cmocka_unit_test_setup_teardown(test_unsettled, make_state, remove_state),
         cmocka_unit_test_setup_teardown(test_cannot_be_written, make_state, remove_state),
     };
