@@ -87,16 +87,30 @@ static gboolean fetch_fds(Pair *pair, GError **error)
             fetch_tap(pair->domain_r, &pair->domain_r_tap, &pair->domain_r_interface, error));
 }
 
+/* Not from the region, where Domain R could have put others for the next one. */
+static GBytes *read_settings(const Pair *pair, GError **error)
+{
+    g_autofree char *path = pair_path(pair, RUN_SETTINGS);
+    g_autoptr(GError) cause = NULL;
+    char *bytes = NULL;
+    gsize size = 0;
+
+    if (g_file_get_contents(path, &bytes, &size, &cause))
+        return g_bytes_new_take(bytes, size);
+    g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot read %s: %s", path, cause->message);
+    return NULL;
+}
+
 static gboolean open_region(Pair *pair, GError **error)
 {
     g_autofree char *path = pair_path(pair, RUN_REGION);
-    gsize size = 0;
 
+    pair->settings = read_settings(pair, error);
+    if (!pair->settings)
+        return FALSE;
     pair->region = region_file_open(path, error);
     if (!pair->region)
         return FALSE;
-    const void *settings = region_settings(&pair->region->region, &size);
-    pair->settings = g_bytes_new(settings, size);
     pair->region_size = pair->region->region.size;
     return TRUE;
 }

@@ -3,8 +3,9 @@
  * pair-state.h - what the next dmore-pair has to know of a pair: RUN/NAME/state
  *
  * Most of a pair is found where it is: the processes by the sockets that they serve, sockets and
- * interfaces as descriptors of these processes, settings and pixels in the region. What is nowhere
- * else is noted here, whenever it changes. The file is replaced as a whole.
+ * interfaces as descriptors of these processes, pixels in the region, configuration and settings in
+ * files of their own. What is nowhere else is noted here, whenever it changes. The file is replaced
+ * as a whole.
  */
 #ifndef DMORE_PAIR_PAIR_STATE_H
 #define DMORE_PAIR_PAIR_STATE_H

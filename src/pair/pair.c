@@ -196,6 +196,16 @@ gboolean pair_note_config(const Pair *pair, GError **error)
     return g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
 }
 
+static gboolean note_settings(const Pair *pair, GError **error)
+{
+    g_autofree char *path = pair_path(pair, RUN_SETTINGS);
+    gsize size = 0;
+    const char *bytes = g_bytes_get_data(pair->settings, &size);
+
+    return g_file_set_contents_full(path, bytes, (gssize)size, G_FILE_SET_CONTENTS_CONSISTENT, 0600,
+                                    error);
+}
+
 gboolean pair_claim(Pair *pair, gboolean incoming, GError **error)
 {
     pair->keeper = rundir_keep(pair->host->run_dir, pair->config->name, error);
@@ -207,7 +217,8 @@ gboolean pair_claim(Pair *pair, gboolean incoming, GError **error)
     pair->ended = FALSE;
     if (incoming)
         pair->state = PAIR_INCOMING;
-    return pair_note_config(pair, error) && pair_state_write(pair, error);
+    return pair_note_config(pair, error) && note_settings(pair, error) &&
+           pair_state_write(pair, error);
 }
 
 gboolean pair_build(Pair *pair, GCancellable *cancellable, GError **error)

@@ -66,10 +66,15 @@ RegionFile *region_file_create(const char *path, gsize size, GBytes *settings, G
 
 gboolean region_file_reset(RegionFile *file, GBytes *settings, GError **error)
 {
-    /* What is cut off comes back as zeroes; the mapping stays. */
-    if (truncate(file->path, 0) < 0 || truncate(file->path, (off_t)file->region.size) < 0)
-        return fail(error, "empty", file->path, errno);
-    return format(file, settings, error);
+    int fd = open(file->path, O_RDWR | O_CLOEXEC);
+    /* One hole, and zeroes in it; the mapping stays. */
+    gboolean emptied = fd >= 0 && fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+                                            (off_t)file->region.size) == 0;
+    int cause = errno;
+
+    if (fd >= 0)
+        close(fd);
+    return emptied ? format(file, settings, error) : fail(error, "empty", file->path, cause);
 }
 
 RegionFile *region_file_open(const char *path, GError **error)
@@ -85,16 +90,13 @@ RegionFile *region_file_open(const char *path, GError **error)
             close(fd);
         return NULL;
     }
-    gboolean mapped = map_file(file, fd, (gsize)status.st_size, error);
+    /* The size is the file's, which is ours; what is written there is Domain R's, too. */
+    gboolean mapped =
+        status.st_size >= (off_t)REGION_MIN_SIZE && status.st_size <= (off_t)REGION_MAX_SIZE
+            ? map_file(file, fd, (gsize)status.st_size, error)
+            : fail(error, "use", path, EINVAL);
     close(fd);
-    if (!mapped)
-        return NULL;
-
-    int ret = region_open(&file->region, file->region.base, file->region.size);
-    if (ret == 0)
-        return g_steal_pointer(&file);
-    fail(error, "read", path, -ret);
-    return NULL;
+    return mapped ? g_steal_pointer(&file) : NULL;
 }
 
 void region_file_free(RegionFile *file)

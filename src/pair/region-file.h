@@ -25,7 +25,7 @@ RegionFile *region_file_create(const char *path, gsize size, GBytes *settings, G
 
 /* region_file_open() - map the file that another dmore-pair has made
  *
- * Return: NULL with DMORE_ERROR_FAILED when it cannot be mapped or holds no region.
+ * Return: NULL with DMORE_ERROR_FAILED when it cannot be mapped or has the size of no region.
  */
 RegionFile *region_file_open(const char *path, GError **error);
 

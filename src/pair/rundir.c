@@ -30,6 +30,7 @@ static const struct {
     [RUN_DOMAIN_R_CONSOLE] = {"domain-r.console", FALSE},
     [RUN_PAIR_LOG] = {"pair.log", FALSE},
     [RUN_PAIR_CONF] = {"pair.conf", FALSE},
+    [RUN_SETTINGS] = {"settings", FALSE},
     [RUN_STATE] = {"state", FALSE},
     [RUN_MOVING] = {"moving", FALSE},
     [RUN_CLAIM] = {"claim", FALSE},

@@ -28,6 +28,7 @@ typedef enum {
     RUN_DOMAIN_R_CONSOLE,
     RUN_PAIR_LOG,
     RUN_PAIR_CONF, /* the canonical text of its configuration */
+    RUN_SETTINGS,  /* those of Domain R, as they are in its region, where it can write */
     RUN_STATE,     /* what the next dmore-pair has to know (pair-state.h) */
     RUN_MOVING,    /* the bytes that the relay has in its hands (relay.h) */
     RUN_CLAIM,

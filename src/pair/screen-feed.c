@@ -231,6 +231,9 @@ static gboolean on_patience_ended(gpointer data)
 
 void screen_feed_open_soon(ScreenFeed *feed, const struct screen_tiles *owed)
 {
+    if (!feed->curtain)
+        return;
+    stop_waiting(feed);
     feed->owed = g_memdup2(owed, sizeof(*owed));
     feed->refresh_source = g_timeout_add(FEED_REFRESH_MS, on_refreshed, feed);
     feed->patience_source = g_timeout_add(FEED_PATIENCE_MS, on_patience_ended, feed);
