@@ -31,7 +31,8 @@ typedef struct {
     int keeper;         /* pidfd; -1 when there is none */
     guint keeper_ended; /* source */
     gint64 kept_us;     /* since when there is that keeper; monotonic */
-    guint child_ended;  /* source: the dmore-pair that was started here, which may be the keeper */
+    GPid child;         /* the dmore-pair that was started here, which may be the keeper */
+    guint child_ended;  /* source; 0 when there is none */
     guint timer;        /* until the next attempt */
     guint attempts;
 } Watched;
@@ -48,12 +49,21 @@ static void forget_keeper(Watched *pair)
     pair->keeper = -1;
 }
 
+/* Its pair has gone before it, and with it what there was to be told. */
+static void on_orphan_ended(GPid pid, int status, gpointer data)
+{
+    g_info("process %d, whose pair has gone, has ended", (int)pid);
+}
+
 static void watched_free(gpointer data)
 {
     Watched *pair = data;
 
     forget_keeper(pair);
-    g_clear_handle_id(&pair->child_ended, g_source_remove);
+    if (pair->child_ended) {
+        g_source_remove(pair->child_ended);
+        g_child_watch_add(pair->child, on_orphan_ended, NULL); /* somebody has to wait for it */
+    }
     g_clear_handle_id(&pair->timer, g_source_remove);
     inotify_rm_watch(pair->watch->inotify, pair->directory);
     g_free(pair->name);
@@ -121,6 +131,7 @@ static void adopt(Watched *pair)
     }
     g_warning("the dmore-pair of %s has died, its VMs go on; process %d takes them over",
               pair->name, (int)pid);
+    pair->child = pid;
     pair->child_ended = g_child_watch_add(pid, on_child_ended, pair);
 }
 
