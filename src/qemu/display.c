@@ -54,6 +54,7 @@ struct Display {
     guint announced_width; /* pixels, 0: no change announced yet */
     guint announced_height;
     guint size_timer;
+    guint size_signal; /* of the main connection: the announced size */
 };
 
 /* Asynchronous calls hold a reference each. */
@@ -101,6 +102,10 @@ static void drop_all(Display *display)
 {
     display->detached = TRUE;
     g_clear_handle_id(&display->size_timer, g_source_remove);
+    /* A signal that waits for its turn keeps the connection, but is not delivered then. */
+    if (display->size_signal)
+        g_dbus_connection_signal_unsubscribe(display->main, display->size_signal);
+    display->size_signal = 0;
     g_cancellable_cancel(display->cancellable);
     drop_listener(display);
     drop_connection(display, &display->main);
@@ -275,9 +280,9 @@ static void on_main_ready(GObject *source, GAsyncResult *result, gpointer data)
     }
     display->main = g_steal_pointer(&connection);
     g_signal_connect(display->main, "closed", G_CALLBACK(on_closed), display);
-    g_dbus_connection_signal_subscribe(display->main, NULL, "org.freedesktop.DBus.Properties",
-                                       "PropertiesChanged", CONSOLE_PATH, CONSOLE_INTERFACE,
-                                       G_DBUS_SIGNAL_FLAGS_NONE, on_properties, display, NULL);
+    display->size_signal = g_dbus_connection_signal_subscribe(
+        display->main, NULL, "org.freedesktop.DBus.Properties", "PropertiesChanged", CONSOLE_PATH,
+        CONSOLE_INTERFACE, G_DBUS_SIGNAL_FLAGS_NONE, on_properties, display, NULL);
     if (!register_listener(display, &error))
         fail(display, error);
 }
