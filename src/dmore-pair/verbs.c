@@ -226,9 +226,9 @@ static int run_adopt(Program *program, const char *name)
         tell_ready(program, "result", json_object_new());
         return 0;
     }
-    take_note(program, note);
     if (!service_show(program->service, pair, &error))
         return verb_failed(program, error);
+    take_note(program, note);
     tell_ready(program, "result", status_make(pair));
     service_run(program->service);
     service_hide(program->service);
