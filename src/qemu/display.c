@@ -133,22 +133,34 @@ static void on_closed(GDBusConnection *connection, gboolean remote, GError *erro
     fail(display, error);
 }
 
+/* take_connection() - the end of connect_dbus()
+ * Return: FALSE when it has failed, or nobody needs it any more.
+ */
+static gboolean take_connection(Display *display, GAsyncResult *result, GDBusConnection **place)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GDBusConnection) connection = g_dbus_connection_new_finish(result, &error);
+
+    if (display->detached)
+        return FALSE;
+    if (connection == NULL) {
+        fail(display, error);
+        return FALSE;
+    }
+    *place = g_steal_pointer(&connection);
+    g_signal_connect(*place, "closed", G_CALLBACK(on_closed), display);
+    return TRUE;
+}
+
 /* The second connection: the listener */
 
 static void on_listener_ready(GObject *source, GAsyncResult *result, gpointer data)
 {
     g_autoptr(DisplayReference) display = data;
     g_autoptr(GError) error = NULL;
-    g_autoptr(GDBusConnection) connection = g_dbus_connection_new_finish(result, &error);
 
-    if (display->detached)
+    if (!take_connection(display, result, &display->listener_connection))
         return;
-    if (connection == NULL) {
-        fail(display, error);
-        return;
-    }
-    display->listener_connection = g_steal_pointer(&connection);
-    g_signal_connect(display->listener_connection, "closed", G_CALLBACK(on_closed), display);
     display->listener = listener_new(display->listener_connection, display->picture,
                                      display->events, display->data, &error);
     if (display->listener != NULL)
@@ -270,16 +282,9 @@ static void on_main_ready(GObject *source, GAsyncResult *result, gpointer data)
 {
     g_autoptr(DisplayReference) display = data;
     g_autoptr(GError) error = NULL;
-    g_autoptr(GDBusConnection) connection = g_dbus_connection_new_finish(result, &error);
 
-    if (display->detached)
+    if (!take_connection(display, result, &display->main))
         return;
-    if (connection == NULL) {
-        fail(display, error);
-        return;
-    }
-    display->main = g_steal_pointer(&connection);
-    g_signal_connect(display->main, "closed", G_CALLBACK(on_closed), display);
     display->size_signal = g_dbus_connection_signal_subscribe(
         display->main, NULL, "org.freedesktop.DBus.Properties", "PropertiesChanged", CONSOLE_PATH,
         CONSOLE_INTERFACE, G_DBUS_SIGNAL_FLAGS_NONE, on_properties, display, NULL);
