@@ -4,8 +4,8 @@ sockets stay open, and some day it may come back to life; in each row it does.""
 
 from .kills import NAMES, exists
 from .look import DMORE_PAIR, DMORED, DOMAIN_R, USER_VM
-from .row import (CANCELLED, DESTINATION, DONE, FAILED, MOMENTS, PEER, SOURCE, TIMEOUT, UNDECIDED, Expected, Row,
-                  after, nothing)
+from .row import (CANCELLED, DESTINATION, DONE, EITHER, FAILED, MOMENTS, PEER, SOURCE, TIMEOUT, UNDECIDED, Expected,
+                  Row, after, nothing)
 
 QUICK = {DMORE_PAIR: ("stop-u", "commit")}
 
@@ -30,6 +30,12 @@ def wake_when_undecided(scene):
     scene.wake()
 
 
+def wake_when_given_up(scene):
+    """The source either has gone back or has sent the commit."""
+    scene.await_given_up()
+    scene.wake()
+
+
 def on_dmored(moment):
     if moment == "offer":
         return Expected(SOURCE, (TIMEOUT, PEER)), nothing
@@ -37,10 +43,13 @@ def on_dmored(moment):
 
 
 def on_others(role, moment):
-    if after(moment, "resumed"):
-        return Expected(DESTINATION, (DONE,)), nothing
+    if after(moment, "resumed" if role == DMORE_PAIR else "committed"):
+        return Expected(DESTINATION, (DONE,)), nothing  # the VMs have been resumed, and nothing more is asked of them
     if after(moment, "complete-sent"):
         return Expected(DESTINATION, (DONE, UNDECIDED)), wake_when_undecided
+    if moment == "complete-sent" and role == DMORE_PAIR:
+        # Held on the source: it may have said already that both are loaded.
+        return Expected(EITHER, (TIMEOUT, DONE, UNDECIDED)), wake_when_given_up
     if after(moment, "converged"):
         return Expected(SOURCE, (TIMEOUT,) if role == DMORE_PAIR else (TIMEOUT, FAILED, PEER)), nothing
     return Expected(SOURCE, (CANCELLED,)), cancel

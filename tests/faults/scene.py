@@ -141,6 +141,11 @@ class Scene:
             status = self.finish()
             raise LookupError(f"the co-migration has not come to {self.moment}: exit status {status}: {self.message}")
 
+    def await_given_up(self):
+        """Until `dmore migrate` has ended, or the source may only wait."""
+        await_true(lambda: self.migration.process.poll() is not None or self.status(self.source)["state"] == "undecided",
+                   f"host {self.source.name} has given up the wait", END_TIMEOUT)
+
     def finish(self):
         """The exit status of `dmore migrate`."""
         try:
