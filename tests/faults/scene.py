@@ -143,7 +143,8 @@ class Scene:
 
     def await_given_up(self):
         """Until `dmore migrate` has ended, or the source may only wait."""
-        await_true(lambda: self.migration.process.poll() is not None or self.status(self.source)["state"] == "undecided",
+        await_true(lambda: self.migration.process.poll() is not None
+                   or self.status(self.source)["state"] == "undecided",
                    f"host {self.source.name} has given up the wait", END_TIMEOUT)
 
     def finish(self):
