@@ -7,7 +7,7 @@ import time
 import traceback
 
 from lab import CommandFailed, Disconnected
-from lab.bench import explain
+from lab.bench import explain, without_repeats
 from lab.typist import Typist
 
 from . import look
@@ -231,10 +231,10 @@ def _check_typing_goes_on(scene, typing):
                 [f"of {MARKER!r}, typed afterwards, the guest has read {scene.console.typed()[-40:]}"])
     if typing == UNSEEN:
         return
-    before = scene.console.typed()[:-len(marker)]
     sent = scene.typist.begun.replace("\n", "\r").encode()
+    repeats = scene.guest.repeats(scene.console.mark)
+    before = without_repeats(scene.console.typed()[:-len(marker)], sent, repeats)
     if not sent.startswith(before):
-        repeats = scene.guest.repeats(scene.console.mark)
         raise Failure(f"typed before the fault: {explain(before, sent[:len(before)], repeats)}")
 
 

@@ -81,6 +81,7 @@ class Scene:
         self.migration = None
         self._visitors = contextlib.ExitStack()
         self.console = Console(self.bench)
+        self.console.stands_still = True
         self.client = self.console.client
         self.type()
 

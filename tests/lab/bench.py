@@ -73,6 +73,18 @@ def explain(typed, expected, repeats):
     return f"{'; '.join(parts[:5])}; the guest has repeated held keys {repeats} times"
 
 
+def without_repeats(typed, expected, repeats):
+    """Leave out what a guest has put in by itself, if it can be that: the same character once more, at most
+    `repeats` times in all."""
+    kept = bytearray()
+    for byte in typed:
+        if byte not in expected[len(kept):len(kept) + 1] and kept and byte == kept[-1] and repeats > 0:
+            repeats -= 1
+        else:
+            kept.append(byte)
+    return bytes(kept)
+
+
 class Console:
     """A client at a bench's console, watched from its connection to the end of the story."""
 
@@ -83,6 +95,9 @@ class Console:
         self._visitors = contextlib.ExitStack()
         self.client = bench.client(*options)
         self.mark = self.guest.mark()
+        # Whether the story lets the VMs stand still for so long that TCP waits before it repeats what came
+        # meanwhile. A guest that has seen a key go down then repeats it until it sees it go up.
+        self.stands_still = False
 
     def enter(self, visitor):
         """Enter a context that is left only when the story has been checked: another client, whose own
@@ -98,11 +113,17 @@ class Console:
     def check_typed(self, text, timeout=30):
         """The guest has read that text and nothing else: Enter is a carriage return."""
         expected = text.replace("\n", "\r").encode()
-        try:
+        deadline = time.monotonic() + timeout
+        with contextlib.suppress(TimeoutError):
             self.await_typed(len(expected), timeout)
-        finally:
-            typed = self.typed()
-            assert typed == expected, explain(typed, expected, self.guest.repeats(self.mark))
+            while self.stands_still and len(self._read(expected)) < len(expected) and time.monotonic() < deadline:
+                self.await_typed(len(self.typed()) + 1, deadline - time.monotonic())
+        typed = self._read(expected)
+        assert typed == expected, explain(typed, expected, self.guest.repeats(self.mark))
+
+    def _read(self, expected):
+        typed = self.typed()
+        return without_repeats(typed, expected, self.guest.repeats(self.mark)) if self.stands_still else typed
 
     def check(self, clients=1):
         """What has to be true at the end of each story."""

@@ -77,6 +77,7 @@ def held_console(held):
     """Somebody at the console of that pair, which is not held yet."""
     held.hold.unlink(missing_ok=True)
     with at_console(held) as console:
+        console.stands_still = True
         yield console
 
 
