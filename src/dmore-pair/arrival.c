@@ -100,6 +100,18 @@ static void answer_for_good(Arrival *arrival, Request *request, gboolean retire)
     }
 }
 
+static gboolean is_coming(const Arrival *arrival)
+{
+    return arrival->pair && arrival->pair->state != PAIR_RUNNING;
+}
+
+/* No source says 'retire' of a pair that is coming: it has nothing any more, so this copy is not
+ * ended for it. And of a pair that is left to another process that one will know. */
+static gboolean nobody_can_tell(const Arrival *arrival, gboolean retire)
+{
+    return is_coming(arrival) && (retire || arrival->verdict == VERDICT_LEAVE);
+}
+
 void arrival_ask(Arrival *arrival, Request *request, const char *id, const char *word)
 {
     gboolean retire = g_strcmp0(word, note_word_name(NOTE_RETIRE)) == 0;
@@ -107,16 +119,13 @@ void arrival_ask(Arrival *arrival, Request *request, const char *id, const char 
 
     if (!arrival->note || g_strcmp0(id, arrival->note->id) != 0) {
         say(request, "unknown");
-    } else if (arrival->pair && arrival->pair->state != PAIR_RUNNING && retire) {
-        /* No source says so: it has nothing any more, so this copy is not ended for it. */
+    } else if (nobody_can_tell(arrival, retire)) {
         say(request, answer_name(ANSWER_WAIT));
-    } else if (arrival_is_waiting(arrival) && arrival->verdict == VERDICT_LEAVE) {
-        say(request, answer_name(ANSWER_WAIT)); /* another process will know */
     } else if (arrival_is_waiting(arrival)) {
         if (arrival->verdict == VERDICT_NONE)
             arrival->verdict = commit ? VERDICT_RUN : VERDICT_END;
         wait_for_outcome(arrival, request, VERDICT_NONE);
-    } else if (arrival->pair && arrival->pair->state != PAIR_RUNNING) {
+    } else if (is_coming(arrival)) {
         /* It asks anew, so its link is of no use any more. */
         g_cancellable_cancel(arrival->cancellable);
         wait_for_outcome(arrival, request, VERDICT_NONE);
