@@ -55,11 +55,17 @@ class Start:
                 status = self.pair.status()
             except CommandFailed:
                 continue  # it has not begun
-            if status["state"] == "not-running":
-                continue  # its dmore-pair has not
+            if status["state"] in ("not-running", "unreachable"):
+                continue  # its dmore-pair has not, or does not listen yet
             assert status["state"] == "starting"
             if status["domain_r"]["state"] == "running":
                 return
+
+    def end(self):
+        """However the test went."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.communicate(timeout=60)
 
     def check_end(self):
         """`dmore up` says what has happened, and nothing of the pair is on the host."""
@@ -69,24 +75,28 @@ class Start:
         return message
 
 
-def test_interrupted_at_the_keyboard(lab, endless):
+@pytest.fixture
+def start(lab, endless):
     start = Start(lab, endless)
+    yield start
+    start.end()
+
+
+def test_interrupted_at_the_keyboard(start):
     start.await_domain_r()
     start.process.send_signal(signal.SIGINT)
     assert "interrupted" in start.check_end()
 
 
-def test_interrupted_at_once(lab, endless):
+def test_interrupted_at_once(endless, start):
     """Before anything of the pair can be seen."""
-    start = Start(lab, endless)
     while not (endless.run_dir / "endless").exists():
         assert start.process.poll() is None
     start.process.send_signal(signal.SIGTERM)
     assert "interrupted" in start.check_end()
 
 
-def test_taken_down(lab, endless):
-    start = Start(lab, endless)
+def test_taken_down(lab, endless, start):
     start.await_domain_r()
     with pytest.raises(CommandFailed, match="starting"):
         start.pair.dmore("migrate", "endless", lab.b.address)
