@@ -13,6 +13,8 @@ from lab.waiting import await_true
 BUSY, CANCELLED = 5, 7  # dmore's exit statuses, src/base/error.h
 REMOVED = 20  # s, for dmored to clean up
 PHASES = ["offer", "prepare", "pre-copy", "converged", "stop-r", "quiesce", "stop-u", "handover", "complete"]
+DOMAIN_R_IS_STOPPED = PHASES[PHASES.index("stop-r") + 1:]  # at the beginning of the phase
+USER_VM_IS_STOPPED = PHASES[PHASES.index("stop-u") + 1:]
 
 
 @pytest.fixture
@@ -39,7 +41,10 @@ def test_cancelled_in_phase(held, console, phase):
     console.await_typed(10)
     migration = held.pair.start_migrate()
     migration.await_phase(phase)
-    assert held.pair.status()["phase"] == phase
+    status = held.pair.status()
+    assert status["phase"] == phase
+    assert (status["domain_r"]["state"] == "running") == (phase not in DOMAIN_R_IS_STOPPED)
+    assert (status["user_vm"]["state"] == "running") == (phase not in USER_VM_IS_STOPPED)
     held.pair.cancel()
     assert held.pair.status()["state"] == "running"
     with pytest.raises(CommandFailed) as failure:

@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from conftest import Bench, at_console
+from conftest import Bench, at_console, plain_build_only
 from lab.typist import Typist
 
 
@@ -35,6 +35,7 @@ def neighbour(lab):
     neighbour.close()
 
 
+@plain_build_only  # each pair has its own processes
 def test_second_pair_is_left_alone(bench, neighbour):
     """One of two pairs on a host moves; whoever types at the other's console sees nothing of it."""
     if bench.pair.host is not neighbour.pair.host:

@@ -34,6 +34,6 @@ def test_status_tells_of_the_move(console):
     assert status["migrations"] == before + 1
     assert status["domain_r"]["write_back"] is True
     assert [phase["name"] for phase in result["phases"]][0] == "offer"
-    assert result["domain_r_pause_ms"] > 0
-    assert result["user_vm_pause_ms"] > 0
+    # Domain R stops before its user VM and goes on after it.
+    assert 0 < result["user_vm_pause_ms"] < result["domain_r_pause_ms"]
     assert result["total_ms"] >= result["domain_r_pause_ms"]

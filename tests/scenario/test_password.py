@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from conftest import plain_build_only
 from lab import Client, Pair
 from lab.pair import dmore
 
@@ -84,6 +85,7 @@ def test_nobody_gets_in_without_a_password(lab, guarded):
         Client(lab, guarded.address, guarded.port, [], "stranger")
 
 
+@plain_build_only  # nothing of it but Domain R
 def test_only_the_wanted_port_listens(lab, guarded):
     """Every TCP port of Domain R is tried; one of them answers."""
     script = ("import socket,sys\n"
