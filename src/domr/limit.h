@@ -13,9 +13,8 @@
  * @memory: KiB that were free before the first of them
  * @size: of the screen
  *
- * What a client costs beside its session is the compressed picture: in tiles, which its encoder
- * keeps, and in one piece until it has been sent. As much as the pixels have is counted for both; a
- * whole screen of noise takes more, what is seen on screens much less.
+ * What a client costs beside its session is the update that is encoded for it, until it has been
+ * sent: at worst as much as its pixels. Of a large screen an update is a band.
  */
 unsigned limit_clients(uint32_t memory, struct screen_geometry size);
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,8 @@ static const char usage[] =
     "  -V, --version         the version\n"
     "\n"
     "As the first process of Domain R it needs no options.\n";
+
+#define LARGE (256 * 1024) /* bytes; a picture, and no message */
 
 /* In Domain R there is one of each. */
 static struct region region;
@@ -146,6 +149,15 @@ static int run_on_host(const char *path, const char *kick, const char *listen)
     return status;
 }
 
+/* A picture's memory goes back to the system when it has been sent. Left to itself malloc keeps it,
+ * once for each thread, and soon that is all there is in Domain R.
+ */
+static void keep_no_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, LARGE);
+    mallopt(M_TRIM_THRESHOLD, LARGE);
+}
+
 int main(int argc, char **argv)
 {
     static const struct option long_options[] = {
@@ -162,6 +174,7 @@ int main(int argc, char **argv)
     const char *listen = NULL;
     int option;
 
+    keep_no_memory();
     if (getpid() == 1)
         be_init();
     while ((option = getopt_long(argc, argv, "r:k:l:hV", long_options, NULL)) != -1) {
