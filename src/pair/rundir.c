@@ -190,9 +190,11 @@ GPid rundir_keeper(const char *run, const char *name)
     return keeper;
 }
 
+/* A dmore-pair becomes the keeper before it claims, and removes the claim's file before it ends. */
 gboolean rundir_is_forsaken(const char *run, const char *name)
 {
-    return rundir_keeper(run, name) == 0 && rundir_is_claimed(run, name);
+    return rundir_is_claimed(run, name) && rundir_keeper(run, name) == 0 &&
+           rundir_is_claimed(run, name);
 }
 
 static int compare_names(gconstpointer a, gconstpointer b)
