@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Looks at a host from outside: which processes it has, and what is left of a pair there."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -59,12 +60,18 @@ def sockets(host):
 def noted(host):
     """What the host keeps over a boot: pairs that it has, and co-migrations that are not over (doc/model.md)."""
     state = pathlib.Path(host.settings.get("state-dir", "/nonexistent"))
-    return [f"{path.relative_to(state)} ({' '.join(path.read_text().split())})" for path in sorted(state.glob("*/*"))]
+    found = []
+    for path in sorted(state.glob("*/*")):
+        with contextlib.suppress(FileNotFoundError):  # it may go as it is looked at
+            found.append(f"{path.relative_to(state)} ({' '.join(path.read_text().split())})")
+    return found
 
 
 def files(host):
     """What is in the run directory."""
-    return sorted(str(path.relative_to(host.run_dir)) for path in host.run_dir.rglob("*"))
+    found = [os.path.join(directory, name) for directory, directories, names in os.walk(host.run_dir)
+             for name in (*directories, *names)]
+    return sorted(os.path.relpath(path, host.run_dir) for path in found)
 
 
 def descriptors(pid):

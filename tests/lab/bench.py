@@ -15,15 +15,19 @@ from .pair import Pair
 class Bench:
     """A pair with the test guest, and the means to look at it from all sides."""
 
-    def __init__(self, lab, name="web", number=10, append="", environment=None, **sections):
+    def __init__(self, lab, name="web", number=10, append="", **sections):
         self.lab = lab
         self.guest = Guest(lab.directory / f"{name}.guest")
         lab.on_close(self.guest.close)
-        self.pair = Pair(lab, name, number, environment, **sections)
+        self.pair = Pair(lab, name, number, **sections)
         self.pair.use_guest(self.guest, append)
-        self.pair.up(lab.a)
-        self.guest.await_boot()
         self._clients = 0
+        try:
+            self.pair.up(lab.a)
+            self.guest.await_boot()
+        except BaseException:
+            self.guest.close()
+            raise
 
     def client(self, *options):
         self._clients += 1

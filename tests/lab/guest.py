@@ -77,9 +77,10 @@ class Guest:
                     data = connection.recv(65536)
                 except ConnectionResetError:
                     data = b""
+                rest = self._take(rest + data, pid)
                 if not data:
                     live.remove(connection)
-                rest = self._take(rest + data, pid)
+                    rest = rest if live else b""  # nobody goes on with the line of a guest that has ended
                 break  # look again: an older connection may have something by now
 
     def _take(self, data, pid):

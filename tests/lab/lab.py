@@ -179,8 +179,11 @@ class Host:
 
     def notes(self):
         """What is noted of co-migrations: the words, sorted."""
-        words = [re.search("^word=(.*)$", path.read_text(), re.MULTILINE).group(1)
-                 for path in (self.state_dir / "comigrations").glob("*") if path.suffix != ".new"]
+        words = []
+        for path in (self.state_dir / "comigrations").glob("*"):
+            with contextlib.suppress(FileNotFoundError):  # it may go as it is looked at
+                if path.suffix != ".new":
+                    words.append(re.search("^word=(.*)$", path.read_text(), re.MULTILINE).group(1))
         return sorted(words)
 
     def log(self):
@@ -212,6 +215,11 @@ class Host:
     def pair_processes(self):
         """What runs on the host for pairs: dmore-pairs and hypervisors."""
         return [pid for pid in self.pids() if processes.name(pid) not in ("", "dmored")]
+
+    def stayed(self, before):
+        """Of the processes that run for pairs and did not before, those that do not end by themselves soon, as
+        a dmore-pair does that has answered."""
+        return [pid for pid in self.pair_processes() if pid not in before and not processes.await_end(pid)]
 
     def pair_files(self, pair):
         return self.run_dir / pair

@@ -43,11 +43,11 @@ class Pair:
     A key with a list is written once for each item; one with None is left out.
     """
 
-    def __init__(self, lab, name="web", number=10, environment=None, **options):
+    def __init__(self, lab, name="web", number=10, **options):
         self.lab, self.name = lab, name
         self.host = None
         self.guest = None
-        self.environment = environment or {}
+        self.migration = None  # the last one that was begun
         self.address = options.get("domain_r", {}).get("address", f"10.77.0.{number}/24").split("/")[0]
         self.port = int(options.get("console", {}).get("port", 5900))
         self.sections = {
@@ -90,12 +90,7 @@ class Pair:
 
     def up(self, host):
         self.lab.on_close(self._end)
-        previous = self.lab.environment
-        self.lab.environment = {**previous, **self.environment}
-        try:
-            dmore(host, "up", self.file, timeout=UP_TIMEOUT)
-        finally:
-            self.lab.environment = previous
+        dmore(host, "up", self.file, timeout=UP_TIMEOUT)
         self.arrived(host)
         return self
 
@@ -115,7 +110,8 @@ class Pair:
 
     def start_migrate(self, to=None, *options):
         """options: of the command, as in "--timeout", 5"""
-        return Migration(self, to or self.lab.other(self.host), options)
+        self.migration = Migration(self, to or self.lab.other(self.host), options)
+        return self.migration
 
     def cancel(self):
         return self.dmore("cancel", self.name)

@@ -2,7 +2,6 @@
 """dmore-pair is killed: its VMs go on, and another one takes them over, which nobody at the console loses
 a key by."""
 
-import os
 import time
 
 import pytest
@@ -14,27 +13,8 @@ BACK_S = 2  # from the end of a dmore-pair to the first key that arrives in the 
 
 
 def dmore_pair(pair):
-    """The process that runs the pair: what listens on its control socket."""
-    control = str(pair.host.pair_files(pair.name) / "control")
-    for pid in pair.host.pids():
-        if processes.name(pid) == "dmore-pair" and holds(pid, str(pair.host.pair_files(pair.name) / "keeper")):
-            return pid
-    raise LookupError(f"nobody runs {pair.name}, {control}")
-
-
-def holds(pid, path):
-    """Whether a process has a file open."""
-    return path in descriptors(pid).values()
-
-
-def descriptors(pid):
-    found = {}
-    for number in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            found[number] = os.readlink(f"/proc/{pid}/fd/{number}")
-        except FileNotFoundError:
-            pass
-    return found
+    """The process that runs the pair."""
+    return pair.host.dmore_pair(pair.name)
 
 
 def await_adoption(pair, count, timeout=30):
@@ -85,7 +65,7 @@ def test_three_in_a_row_and_a_move(bench, console):
         await_adoption(pair, adoptions + number)
         console.await_typed(len(console.typed()) + 20)
         print(f"\nadoption {number}: {(time.monotonic() - killed) * 1000:.0f} ms to twenty more characters")
-        counts.append([len(descriptors(pid)) for pid in (user_vm, domain_r, dmore_pair(pair))])
+        counts.append([len(processes.open_files(pid)) for pid in (user_vm, domain_r, dmore_pair(pair))])
     assert counts[0][1:] == counts[1][1:] == counts[2][1:], "descriptors of Domain R and dmore-pair"
     # QEMU 10.0 keeps the socket of each display listener that goes without a goodbye.
     assert counts[2][0] - counts[0][0] <= 2, "descriptors of the user VM"
@@ -104,12 +84,13 @@ def test_dmored_finds_everything_again(bench, console):
     typist.start()
     console.await_typed(20)
     host.stop_dmored()
-    processes.kill(dmore_pair(pair))
-    status = pair.status()
+    try:
+        processes.kill(dmore_pair(pair))
+        status = pair.status()
+    finally:
+        host.start_dmored(bench.lab.environment)
     assert status["state"] == "forsaken"
     assert "its VMs go on" in status["note"]
-
-    host.start_dmored(bench.lab.environment)
     await_adoption(pair, adoptions + 1)
     processes.kill(dmore_pair(pair))
     await_adoption(pair, adoptions + 2)
@@ -125,13 +106,13 @@ def test_killed_in_a_migration(held, held_console, phase):
     typist = Typist(console.client)
     typist.start()
     console.await_typed(20)
-    held.hold.write_text(phase)
+    held.hold_at(phase)
     migration = pair.start_migrate()
-    migration.await_phase(phase)
+    held.await_held()
     processes.kill(dmore_pair(pair))
     with pytest.raises(CommandFailed):
         migration.wait()
-    held.hold.unlink()
+    held.release()
     status = await_adoption(pair, adoptions + 1)
     assert status["user_vm"]["state"] == status["domain_r"]["state"] == "running"
     console.await_typed(len(console.typed()) + 20)

@@ -11,6 +11,7 @@ from lab.typist import Typist
 from lab.waiting import await_true
 
 BUSY, CANCELLED = 5, 7  # dmore's exit statuses, src/base/error.h
+MIGRATED = 10  # s
 REMOVED = 20  # s, for dmored to clean up
 PHASES = ["offer", "prepare", "pre-copy", "converged", "stop-r", "quiesce", "stop-u", "handover", "complete"]
 DOMAIN_R_IS_STOPPED = PHASES[PHASES.index("stop-r") + 1:]  # at the beginning of the phase
@@ -29,18 +30,18 @@ def check_back_on_source(held, console, typist):
     console.check_typed(typist.stop())
     status = held.pair.status()
     assert status["state"] == "running"
-    assert held.lab.other(held.pair.host).pair_processes() == console.elsewhere
+    assert held.lab.other(held.pair.host).stayed(console.elsewhere) == []
     held.check_screen(console.client)
 
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_cancelled_in_phase(held, console, phase):
-    held.hold.write_text(phase)
+    held.hold_at(phase)
     typist = Typist(console.client)
     typist.start()
     console.await_typed(10)
     migration = held.pair.start_migrate()
-    migration.await_phase(phase)
+    held.await_held()
     status = held.pair.status()
     assert status["phase"] == phase
     assert (status["domain_r"]["state"] == "running") == (phase not in DOMAIN_R_IS_STOPPED)
@@ -55,36 +56,34 @@ def test_cancelled_in_phase(held, console, phase):
 
 def test_too_late(held, console, lab):
     """Once the commit is sent a cancel is refused, and whoever has asked for it is told."""
-    held.hold.write_text("commit")
+    held.hold_at("commit")
     migration = held.pair.start_migrate()
-    migration.await_phase("commit")
+    held.await_held()
     with processes.halted(processes.parent(lab.other(held.pair.host).hypervisor(held.pair.name))):
-        held.hold.unlink()
+        held.release()
         held.await_state("undecided")
         with pytest.raises(CommandFailed, match="too late") as failure:
             held.pair.cancel()
         assert failure.value.status == BUSY
         migration.interrupt(signal.SIGINT)
-        while "not cancelled: it is too late" not in migration.message:
-            assert migration.process.poll() is None
+        migration.await_message("not cancelled: it is too late")
     migration.wait()
     held.check_screen(console.client)
 
 
 def test_cancelled_while_nothing_is_heard(held, console, lab):
     """The other host's dmore-pair stands still when both VMs have stopped: a cancel does not wait for it."""
-    held.hold.write_text("complete")
+    held.hold_at("complete")
     typist = Typist(console.client)
     typist.start()
     migration = held.pair.start_migrate()
-    migration.await_phase("complete")
+    held.await_held()
     destination = lab.other(held.pair.host)
     there = set(destination.pair_processes()) - set(console.elsewhere)
     with processes.halted(processes.parent(destination.hypervisor(held.pair.name))):
-        held.hold.unlink()
-        # Both migrations have gone all their way when the VM says so; nobody tells.
-        while held.pair.status()["user_vm"]["state"] != "migrated":
-            pass
+        held.release()
+        # Both migrations have gone all their way when the VM says so.
+        await_true(lambda: held.pair.status()["user_vm"]["state"] == "migrated", MIGRATED, "migrated")
         migration.interrupt(signal.SIGINT)
         held.await_state("running")
     with pytest.raises(CommandFailed) as failure:
@@ -96,11 +95,11 @@ def test_cancelled_while_nothing_is_heard(held, console, lab):
 
 def test_interrupted_at_the_keyboard(held, console):
     """Ctrl-C during pre-copy is a cancel."""
-    held.hold.write_text("converged")
+    held.hold_at("converged")
     typist = Typist(console.client)
     typist.start()
     migration = held.pair.start_migrate()
-    migration.await_phase("converged")
+    held.await_held()
     migration.interrupt(signal.SIGINT)
     with pytest.raises(CommandFailed) as failure:
         migration.wait()
@@ -111,14 +110,14 @@ def test_interrupted_at_the_keyboard(held, console):
 def test_destination_dies_before_the_commit(held, console, lab):
     """The other host's half is killed; the source goes on alone. What a killed process leaves on its
     host, dmored removes."""
-    held.hold.write_text("stop-u")
+    held.hold_at("stop-u")
     typist = Typist(console.client)
     typist.start()
     migration = held.pair.start_migrate()
-    migration.await_phase("stop-u")
+    held.await_held()
     destination = lab.other(held.pair.host)
     processes.kill(*(set(destination.pair_processes()) - set(console.elsewhere)))
-    held.hold.unlink()
+    held.release()
     with pytest.raises(CommandFailed):
         migration.wait()
     await_true(lambda: not destination.pair_files(held.pair.name).exists(), REMOVED, "left-overs removed")

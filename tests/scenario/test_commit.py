@@ -22,13 +22,13 @@ class Halted:
     """A co-migration that waits at its commit, while somebody types."""
 
     def __init__(self, held, console):
-        held.hold.write_text("commit")
+        held.hold_at("commit")
         self.held, self.console = held, console
         self.typist = Typist(console.client)
         self.typist.start()
         console.await_typed(10)
         self.migration = held.pair.start_migrate()
-        self.migration.await_phase("commit")
+        held.await_held()
         self.destination = held.lab.other(held.pair.host)
 
         self.user_vm = self.destination.hypervisor(held.pair.name)
@@ -40,7 +40,7 @@ class Halted:
         processes.kill(self.dmore_pair, self.user_vm, self.domain_r)
 
     def release(self):
-        self.held.hold.unlink()
+        self.held.release()
 
     def check_back(self):
         """Both VMs run on the source, and nothing was lost."""

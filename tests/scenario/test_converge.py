@@ -20,8 +20,10 @@ DIRTY = "dirty 30 24"  # MB a second, of so many MB: more than the bandwidth
 def slow(lab):
     """A pair on a host whose link is slower than its guest."""
     lab.a.write_config(bandwidth=BANDWIDTH)
-    bench = Bench(lab, "slow", 42)
-    lab.a.write_config()
+    try:
+        bench = Bench(lab, "slow", 42)
+    finally:
+        lab.a.write_config()
     yield bench
     bench.close()
 

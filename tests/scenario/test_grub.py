@@ -13,7 +13,7 @@ pytestmark = plain_build_only  # the host's programs do not see which keyboard d
 ISO = "/usr/lib/grub-rescue/grub-rescue-cdrom.iso"
 BOOT_TIMEOUT = 60
 RATE = 5  # keys a second
-STILL_S = 1.5  # longer than GRUB needs for a key, and than its cursor's blink
+STILL_S = 4  # much longer than GRUB needs for a key, and than its cursor's blink
 
 
 @pytest.fixture

@@ -40,10 +40,12 @@ def state(host):
 def refused(lab, host, status, pattern, *words):
     """The command fails with that status and a sentence like that, and both hosts are as before."""
     before = state(lab.a), state(lab.b)
+    running = {each: each.pair_processes() for each in lab.hosts.values()}
     with pytest.raises(CommandFailed) as failure:
         dmore(host, *words, timeout=60)
     assert re.search(pattern, failure.value.message), failure.value.message
     assert failure.value.status == status
+    assert [pid for each, pids in running.items() for pid in each.stayed(pids)] == []
     assert (state(lab.a), state(lab.b)) == before
 
 

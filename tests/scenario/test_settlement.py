@@ -16,18 +16,6 @@ NOTICED = 30  # s: for a silently cut link to be noticed, on a busy machine
 SETTLED = 20  # s: from the link's return to the end; 2 s on an idle machine
 
 
-@pytest.fixture(scope="module", autouse=True)
-def dmored_holds(lab, held):
-    """A pair that comes is held, too, where the file says."""
-    for host in lab.hosts.values():
-        host.stop_dmored()
-        host.start_dmored({**lab.environment, "DMORE_TEST_HOLD": str(held.hold)})
-    yield
-    for host in lab.hosts.values():
-        host.stop_dmored()
-        host.start_dmored(lab.environment)
-
-
 @pytest.fixture
 def console(held_console):
     return held_console
@@ -40,26 +28,16 @@ class Story:
         self.held, self.console, self.pair, self.lab = held, console, held.pair, held.lab
         self.source = held.pair.host
         self.destination = held.lab.other(self.source)
-        held.hold.write_text(point)
+        held.hold_at(point)
         self.typist = Typist(console.client)
         self.typist.start()
         console.await_typed(10)
-        earlier = {log.stat().st_ino: log.stat().st_size for log in self.logs()}
         self.migration = self.pair.start_migrate()
-        await_true(lambda: self.is_held(point, earlier), 60, f"held at {point}")
+        held.await_held()
         self.user_vm = self.destination.hypervisor(self.pair.name)
 
-    def logs(self):
-        return [log for host in self.lab.hosts.values()
-                if (log := host.pair_files(self.pair.name) / "pair.log").exists()]
-
-    def is_held(self, point, earlier):
-        """Whether either side says so; what the logs had before is of earlier stories."""
-        return any(f"held at {point} by" in log.read_text()[earlier.get(log.stat().st_ino, 0):]
-                   for log in self.logs())
-
     def release(self):
-        self.held.hold.unlink()
+        self.held.release()
 
     def state(self, host):
         return self.pair.status(host)["state"]

@@ -73,7 +73,7 @@ def test_name_is_taken_while_the_user_vm_runs(mortal):
 
 def test_powered_off_and_started_again(mortal):
     told = mortal.watcher.journal.mark()
-    mortal.guest.run("echo o > /proc/sysrq-trigger")
+    mortal.guest.command("run echo o > /proc/sysrq-trigger")  # it may be off before the command has ended
     mortal.await_name("mortal (powered off)", told)
     mortal.await_user_vm("off")
     with pytest.raises(CommandFailed) as failure:
