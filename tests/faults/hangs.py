@@ -47,9 +47,9 @@ def on_others(role, moment):
         return Expected(DESTINATION, (DONE,)), nothing  # the VMs have been resumed, and nothing more is asked of them
     if after(moment, "complete-sent"):
         return Expected(DESTINATION, (DONE, UNDECIDED)), wake_when_undecided
-    if moment == "complete-sent" and role == DMORE_PAIR:
-        # Held on the source: it may have said already that both are loaded.
-        return Expected(EITHER, (TIMEOUT, DONE, UNDECIDED)), wake_when_given_up
+    if moment == "complete-sent":
+        # Held on the source: both may have been loaded already, and the destination may have said so.
+        return Expected(EITHER, (TIMEOUT, FAILED, PEER, DONE, UNDECIDED)), wake_when_given_up
     if after(moment, "converged"):
         return Expected(SOURCE, (TIMEOUT,) if role == DMORE_PAIR else (TIMEOUT, FAILED, PEER)), nothing
     return Expected(SOURCE, (CANCELLED,)), cancel
