@@ -169,17 +169,19 @@ static void remove_left_over(Watched *pair)
 static gboolean is_forsaken(Watched *pair)
 {
     const char *run = pair->watch->host->run_dir;
-    GPid keeper = 0;
 
     if (pair->keeper >= 0)
         return FALSE;
-    while ((keeper = rundir_keeper(run, pair->name)) != 0)
-        if (watch_keeper(pair, keeper))
+    do {
+        GPid keeper = rundir_keeper(run, pair->name);
+
+        if (keeper && watch_keeper(pair, keeper))
             return FALSE;
-    if (pair->child_ended)
-        return FALSE;
-    if (rundir_is_claimed(run, pair->name))
-        return TRUE;
+        if (!keeper && pair->child_ended)
+            return FALSE;
+        if (!keeper && rundir_is_forsaken(run, pair->name))
+            return TRUE;
+    } while (rundir_keeper(run, pair->name) != 0 || rundir_is_claimed(run, pair->name));
     remove_left_over(pair);
     return FALSE;
 }
