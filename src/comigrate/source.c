@@ -36,6 +36,7 @@
 #define RUNNING_MS 30000   /* for it to resume both; then it is asked over another connection */
 #define QUIESCE_MS 50      /* what the user VM has not read by then goes with the handover */
 #define LOOK_MS 10         /* between two looks at the migrations */
+#define LAST_MOMENT_MS 500 /* for which the host's bandwidth is no limit */
 #define PROGRESS_US 200000
 
 static void tell_progress(Source *source)
@@ -183,7 +184,7 @@ static gboolean shut_when_near(Source *source, Valve *valve, Valve *other, GErro
 {
     if (valve->shut || !valve_near(valve))
         return TRUE;
-    return valve_shut(valve, error) && valve_widen(other, source->pair->host->bandwidth, error);
+    return valve_shut(valve, error) && valve_set(other, source->pair->host->bandwidth, error);
 }
 
 static gboolean run_pre_copy(Source *source, GError **error)
@@ -217,17 +218,39 @@ static gboolean send_picture(Source *source, GError **error)
     return shown != NULL;
 }
 
-static gboolean run_converged(Source *source, GError **error)
+static gboolean both_ready(const Source *source)
 {
-    /* The picture first: what goes over the wire while the valves are open is in their way. */
-    if (!send_picture(source, error) || !valve_open(&source->user_vm, error) ||
-        !valve_open(&source->domain_r, error))
-        return FALSE;
+    return valve_ready(&source->user_vm) && valve_ready(&source->domain_r);
+}
+
+static gboolean look_until_ready(Source *source, gint64 end_us, GError **error)
+{
     do {
         if (!look_at_both(source, error))
             return FALSE;
-    } while (!valve_ready(&source->user_vm) || !valve_ready(&source->domain_r));
+    } while (!both_ready(source) && g_get_monotonic_time() < end_us);
     return TRUE;
+}
+
+static gboolean run_converged(Source *source, GError **error)
+{
+    Valve *user_vm = &source->user_vm;
+    Valve *domain_r = &source->domain_r;
+    gint64 end_us = 0;
+
+    /* The picture first: what goes over the wire while the valves are open is in their way. */
+    if (!send_picture(source, error) || !valve_open(user_vm, HOST_UNLIMITED_BANDWIDTH, error) ||
+        !valve_open(domain_r, HOST_UNLIMITED_BANDWIDTH, error))
+        return FALSE;
+    end_us = g_get_monotonic_time() + (gint64)LAST_MOMENT_MS * 1000;
+    if (!look_until_ready(source, end_us, error))
+        return FALSE;
+    if (both_ready(source))
+        return TRUE;
+    /* Then this is not the last moment, and the host's limit holds. */
+    return valve_set(user_vm, user_vm->bandwidth, error) &&
+           valve_set(domain_r, domain_r->bandwidth, error) &&
+           look_until_ready(source, G_MAXINT64, error);
 }
 
 /* Frames are only saved to shorten the pause: without them it goes on. */

@@ -68,20 +68,7 @@ gboolean valve_near(const Valve *valve)
     return valve->status.pass > 1 && valve->status.remaining <= affordable;
 }
 
-static gboolean set(Valve *valve, gboolean shut, GError **error)
-{
-    /* Behind a shut valve QEMU would believe the guest too fast, and slow it down to nothing. */
-    guint64 low = valve->slow_down ? valve->bandwidth : VALVE_TRICKLE;
-
-    if (valve->shut == shut)
-        return TRUE;
-    if (!vm_migration_set_bandwidth(valve->vm, shut ? low : valve->bandwidth, error))
-        return FALSE;
-    valve->shut = shut;
-    return TRUE;
-}
-
-gboolean valve_widen(Valve *valve, guint64 bandwidth, GError **error)
+gboolean valve_set(Valve *valve, guint64 bandwidth, GError **error)
 {
     valve->bandwidth = bandwidth;
     return valve->shut || vm_migration_set_bandwidth(valve->vm, bandwidth, error);
@@ -89,13 +76,22 @@ gboolean valve_widen(Valve *valve, guint64 bandwidth, GError **error)
 
 gboolean valve_shut(Valve *valve, GError **error)
 {
-    return set(valve, TRUE, error);
+    /* Behind a shut valve QEMU would believe the guest too fast, and slow it down to nothing. */
+    guint64 low = valve->slow_down ? valve->bandwidth : VALVE_TRICKLE;
+
+    if (!vm_migration_set_bandwidth(valve->vm, low, error))
+        return FALSE;
+    valve->shut = TRUE;
+    return TRUE;
 }
 
-gboolean valve_open(Valve *valve, GError **error)
+gboolean valve_open(Valve *valve, guint64 bandwidth, GError **error)
 {
+    if (!vm_migration_set_bandwidth(valve->vm, bandwidth, error))
+        return FALSE;
+    valve->shut = FALSE;
     valve->opened_pass = valve->status.pass;
-    return set(valve, FALSE, error);
+    return TRUE;
 }
 
 gboolean valve_ready(const Valve *valve)

@@ -9,7 +9,7 @@
  * switch-over, when as little as possible should be left, but not while one VM waits for the other:
  * it would keep a processor and the network busy for nothing. So a VM has a valve:
  *
- *	open	full bandwidth; it closes when little is left for the first time
+ *	open	the bandwidth it is given; it is shut when little is left for the first time
  *	shut	the migration idles at a trickle while the other VM is not there yet
  *
  * "Little" is what the stop can afford: what goes over the wire in the budget, some milliseconds,
@@ -19,7 +19,9 @@
  * valve_open() opens a valve for the last moment. QEMU obeys a change of bandwidth only at the end
  * of a window of 100 ms, so what was left before says nothing: valve_ready() waits for passes that
  * were made since. They follow each other without a pause then, at the guests' expense, so the stop
- * should come as soon as both are ready.
+ * should come as soon as both are ready. What the passes leave of the bandwidth in a window may be
+ * nothing, and then two VMs that have stopped wait for the next one. So the last moment has a
+ * bandwidth of its own; QEMU by itself, too, knows no limit once it has stopped a guest.
  */
 #ifndef DMORE_COMIGRATE_VALVE_H
 #define DMORE_COMIGRATE_VALVE_H
@@ -40,7 +42,7 @@
 
 typedef struct {
     Vm *vm;
-    guint64 bandwidth;  /* when open, bytes a second */
+    guint64 bandwidth;  /* in pre-copy, bytes a second */
     gboolean slow_down; /* QEMU slows the guest down if it has to */
     gboolean shut;
     guint64 opened_pass;      /* the pass at the last look before it was opened */
@@ -67,11 +69,15 @@ gboolean valve_in_vain(const Valve *valve);
 /* valve_begin() - the pre-copy begins now: the budget is counted from here */
 void valve_begin(Valve *valve);
 
-/* valve_widen() - another bandwidth from now on, also for the next time that it is opened */
-gboolean valve_widen(Valve *valve, guint64 bandwidth, GError **error);
+/* valve_set() - another bandwidth (bytes a second) from now on, if it is not shut */
+gboolean valve_set(Valve *valve, guint64 bandwidth, GError **error);
 
 gboolean valve_shut(Valve *valve, GError **error);
-gboolean valve_open(Valve *valve, GError **error);
+
+/* valve_open() - for the last moment
+ * @bandwidth: bytes a second; what is afforded goes on being judged by that of the pre-copy
+ */
+gboolean valve_open(Valve *valve, guint64 bandwidth, GError **error);
 
 /* valve_ready() - whether, at the last look, it was open and only little was left */
 gboolean valve_ready(const Valve *valve);
