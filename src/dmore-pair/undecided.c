@@ -41,6 +41,13 @@ gboolean undecided_run_here(Undecided *undecided, GError **error)
     g_autoptr(GError) failure = NULL;
     g_autoptr(GError) unnoted = NULL;
 
+    if (vm_state(undecided->pair->user_vm) == VM_GONE) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_FAILED,
+                    "the user VM's QEMU has ended here, so %s cannot run here; if %s has it, it is "
+                    "the only one; 'dmore down %s' ends what is left here",
+                    undecided->note->name, undecided->note->host, undecided->note->name);
+        return FALSE;
+    }
     if (!note_write(undecided->note, state_dir, NOTE_ABORT, TRUE, error))
         return FALSE;
     if (pair_run_here(undecided->pair, &failure))

@@ -459,9 +459,16 @@ static gboolean vm_command(Vm *vm, const char *command, VmState wanted, gboolean
 
 gboolean vm_pause(Vm *vm, GError **error)
 {
+    g_autoptr(GError) failure = NULL;
     gboolean accepted = FALSE;
 
-    return vm_command(vm, "stop", VM_PAUSED, &accepted, error);
+    if (vm_command(vm, "stop", VM_PAUSED, &accepted, &failure))
+        return TRUE;
+    /* It may do so at any time, so whoever goes back has to resume it. */
+    if (g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_TIMEOUT) && vm->state == VM_RUNNING)
+        vm->state = VM_PAUSED;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
 }
 
 gboolean vm_resume(Vm *vm, GError **error)
@@ -474,13 +481,16 @@ gboolean vm_resume(Vm *vm, GError **error)
     }
     g_autoptr(GError) failure = NULL;
     gboolean accepted = FALSE;
+    VmState before = vm->state;
 
     if (vm_command(vm, "cont", VM_RUNNING, &accepted, &failure))
         return TRUE;
-    /* Refused, and asked again it says that it stands still: then nothing of it has run. One that
-     * stands still after it was accepted has run, if only until the next write that failed. */
-    if (!accepted && g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_FAILED) &&
-        vm_refresh(vm, NULL) && vm->state == VM_PAUSED)
+    /* Refused, and asked again it says that it stands still as before: then nothing of it has run.
+     * One that stands still after it was accepted has run, if only until the next write that
+     * failed. */
+    if (!accepted && before != VM_RUNNING &&
+        g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_FAILED) && vm_refresh(vm, NULL) &&
+        vm->state == before)
         failure->code = DMORE_ERROR_HOST;
     g_propagate_error(error, g_steal_pointer(&failure));
     return FALSE;

@@ -207,6 +207,35 @@ static void test_roll_back(void **state)
     assert_string_equal(vms->heard->str, "");
 }
 
+/* The lock on a disk's image keeps a VM from running twice, also when an operator has said so. */
+static void test_refused_while_it_runs_elsewhere(void **state)
+{
+    struct vms *vms = *state;
+    g_autofree char *path = vms_path(vms, "disk", "img");
+    g_autofree char *zeros = g_malloc0(1u << 20);
+    g_autoptr(GError) refusal = NULL;
+    const DiskSpec disk = {path, (char *)"raw", (char *)"virtio", FALSE};
+    UserVmSpec spec = {.disks = &disk, .n_disks = 1};
+
+    assert_true(g_file_set_contents(path, zeros, 1u << 20, NULL));
+    Vm *source = vms_launch(vms, "a", spec);
+    spec.vm.incoming = TRUE;
+    Vm *destination = vms_launch(vms, "b", spec);
+
+    vms_check(vm_resume(source, &error));
+    begin_migration(source, destination, NULL);
+    switch_over(source, destination);
+    vms_check(vm_resume(destination, &error));
+    assert_false(vm_resume(source, &refusal));
+    /* Nothing of it has run. */
+    assert_true(g_error_matches(refusal, DMORE_ERROR, DMORE_ERROR_HOST));
+    assert_int_equal(vm_state(source), VM_MIGRATED);
+
+    vms_end(destination);
+    vms_check(vm_resume(source, &error));
+    vms_end(source);
+}
+
 static void test_incoming_does_not_run(void **state)
 {
     struct vms *vms = *state;
@@ -394,6 +423,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_unasked_changes, vms_setup, vms_teardown),
         cmocka_unit_test_setup_teardown(test_hold_and_cancel, vms_setup, vms_teardown),
         cmocka_unit_test_setup_teardown(test_roll_back, vms_setup, vms_teardown),
+        cmocka_unit_test_setup_teardown(test_refused_while_it_runs_elsewhere, vms_setup,
+                                        vms_teardown),
         cmocka_unit_test_setup_teardown(test_incoming_does_not_run, vms_setup, vms_teardown),
         cmocka_unit_test_setup_teardown(test_nobody_listens, vms_setup, vms_teardown),
         cmocka_unit_test_setup_teardown(test_key, vms_setup, vms_teardown),
