@@ -83,11 +83,12 @@ static JsonObject *note_status(const Note *note, const Presence *presence)
                          g_strdup_printf("%s has moved to %s, which has yet to be told that "
                                          "nothing is left here",
                                          note->name, note->host));
-    case NOTE_COMMITTED:
-        return status_of(note->name, note->uuid, "lost",
-                         g_strdup_printf("%s came here from another host, and ran here or was "
-                                         "about to, %s",
-                                         note->name, end_of(presence)));
+    case NOTE_COMMITTED: /* that it was here was noted, too, and is no more */
+        return status_of(note->name, note->uuid, "not-running",
+                         g_strdup_printf("%s came here from another host once, and has moved on or "
+                                         "was taken down since, unless this host went down in the "
+                                         "very moment in which it came",
+                                         note->name));
     case NOTE_ABORT: /* it ran here then, and nothing tells that it was lost since */
         return status_of(
             note->name, note->uuid, "not-running",

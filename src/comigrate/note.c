@@ -157,9 +157,29 @@ void note_forget_incoming(const char *state, const Note *current)
         g_warning("%s", error->message);
 }
 
+/* The notes that can be read. @unreadable: why one cannot be */
+static GPtrArray *list(const char *state, GError **unreadable, GError **error)
+{
+    g_auto(GStrv) ids = statefile_list(state, FOLDER, error);
+    GPtrArray *notes = NULL;
+
+    if (!ids)
+        return NULL;
+    notes = g_ptr_array_new_with_free_func((GDestroyNotify)note_free);
+    for (char **id = ids; *id; id++) {
+        g_autoptr(GError) failure = NULL;
+        Note *note = note_load(state, *id, &failure);
+        if (note)
+            g_ptr_array_add(notes, note);
+        else if (!g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_NOT_FOUND) && !*unreadable)
+            *unreadable = g_steal_pointer(&failure);
+    }
+    return notes;
+}
+
 gboolean note_check_settled(const char *state, const char *name, const char *uuid, GError **error)
 {
-    g_autoptr(GPtrArray) notes = note_list(state, error);
+    g_autoptr(GPtrArray) notes = note_list_all(state, error);
 
     for (guint i = 0; notes && i < notes->len; i++) {
         const Note *note = g_ptr_array_index(notes, i);
@@ -180,22 +200,24 @@ char *note_directory(const char *state, GError **error)
     return statefile_folder(state, FOLDER, error);
 }
 
+GPtrArray *note_list_all(const char *state, GError **error)
+{
+    g_autoptr(GError) unreadable = NULL;
+    g_autoptr(GPtrArray) notes = list(state, &unreadable, error);
+
+    if (!unreadable)
+        return g_steal_pointer(&notes);
+    g_propagate_error(error, g_steal_pointer(&unreadable));
+    return NULL;
+}
+
 GPtrArray *note_list(const char *state, GError **error)
 {
-    g_auto(GStrv) ids = statefile_list(state, FOLDER, error);
-    GPtrArray *notes = NULL;
+    g_autoptr(GError) unreadable = NULL;
+    GPtrArray *notes = list(state, &unreadable, error);
 
-    if (!ids)
-        return NULL;
-    notes = g_ptr_array_new_with_free_func((GDestroyNotify)note_free);
-    for (char **id = ids; *id; id++) {
-        g_autoptr(GError) failure = NULL;
-        Note *note = note_load(state, *id, &failure);
-        if (note)
-            g_ptr_array_add(notes, note);
-        else if (!g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_NOT_FOUND))
-            g_warning("%s", failure->message);
-    }
+    if (unreadable)
+        g_warning("%s", unreadable->message);
     return notes;
 }
 

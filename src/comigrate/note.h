@@ -100,6 +100,11 @@ char *note_directory(const char *state, GError **error);
  */
 GPtrArray *note_list(const char *state, GError **error);
 
+/* note_list_all() - the same for a decision that one which is left out might change
+ * Return: NULL with DMORE_ERROR_HOST also when one cannot be read.
+ */
+GPtrArray *note_list_all(const char *state, GError **error);
+
 void note_free(Note *note);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Note, note_free)
 

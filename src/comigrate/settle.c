@@ -27,6 +27,7 @@ typedef struct {
     Note *note;
     Settlement *settlement;
     GCancellable *cancellable;
+    gboolean alone; /* the note is all that there is: an operator may change it meanwhile */
     gboolean twice; /* the other host says that it runs what runs here */
 } Run;
 
@@ -165,6 +166,8 @@ static gboolean ask(Run *run, Link *link, Answer *answer, GError **error)
 /* An operator may have written another word meanwhile. */
 static void reload(Run *run)
 {
+    if (!run->alone)
+        return;
     g_autoptr(GError) error = NULL;
     g_autoptr(Note) note = note_load(run->host->state_dir, run->note->id, &error);
 
@@ -185,11 +188,15 @@ static gboolean attempt(Run *run, GError **error)
     if (!link)
         return FALSE;
     /* That may have taken long, and what is asked has to be what holds now. */
-    if (!run->pair)
-        reload(run);
+    reload(run);
     while (!is_settled(run)) {
+        NoteWord asked = note->word;
+
         if (!ask(run, link, &answer, error))
             return FALSE;
+        reload(run);
+        if (note->word != asked)
+            continue; /* the answer is to a question that nobody has any more */
         g_message("settling %s: to '%s', %s answers '%s'", note->name, note_word_name(note->word),
                   note->host, answer_name(answer));
         if (act(run, answer))
@@ -242,8 +249,7 @@ static gboolean settle(Run *run, GError **error)
         if (!await_ms(run->twice ? TWICE_PAUSE_MS : pause_ms, run->cancellable, error))
             return FALSE;
         pause_ms = MIN(2 * pause_ms, LONGEST_PAUSE_MS);
-        if (!run->pair)
-            reload(run);
+        reload(run);
     }
     return TRUE;
 }
@@ -263,7 +269,11 @@ gboolean settle_pair(Pair *pair, Note *note, Settlement *settlement, GCancellabl
 gboolean settle_note(const HostConfig *host, Note *note, Settlement *settlement,
                      GCancellable *cancellable, GError **error)
 {
-    Run run = {.host = host, .note = note, .settlement = settlement, .cancellable = cancellable};
+    Run run = {.host = host,
+               .note = note,
+               .settlement = settlement,
+               .cancellable = cancellable,
+               .alone = TRUE};
 
     return settle(&run, error);
 }

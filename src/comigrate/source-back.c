@@ -129,9 +129,15 @@ static gboolean note_going_back(Source *source, GString *troubles)
     if (noted)
         return TRUE;
     note_trouble(troubles, error);
-    /* It is told all the same. */
-    if (source->complete_sent && !gone)
+    if (source->complete_sent && !gone) {
+        g_autoptr(GError) unremoved = NULL;
+
+        /* Without a note nobody asks to commit one day, and a full disk lets go of one. It is told
+         * once. */
+        if (!note_remove(source->note, state_dir, TRUE, &unremoved))
+            g_critical("%s", unremoved->message);
         source->note->word = NOTE_ABORT;
+    }
     return TRUE;
 }
 
