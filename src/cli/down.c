@@ -51,7 +51,7 @@ gboolean down_run(const HostConfig *host, int argc, char **argv, GError **error)
         return FALSE;
 
     if (is_left_over(host, argv[1])) {
-        if (!rundir_remove(host->run_dir, argv[1], error))
+        if (!rundir_clean(host->run_dir, argv[1], error))
             return FALSE;
         past_forget(host, argv[1]);
         cli_print("%s did not run; what was left of it is removed\n", argv[1]);

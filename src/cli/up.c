@@ -78,6 +78,6 @@ gboolean up_run(const HostConfig *host, int argc, char **argv, GError **error)
     }
     /* A start that was refused leaves nothing behind; one that died leaves its log. */
     if (is_new && !died && !rundir_is_claimed(host->run_dir, config->name))
-        rundir_remove(host->run_dir, config->name, NULL);
+        rundir_clean(host->run_dir, config->name, NULL);
     return FALSE;
 }

@@ -56,17 +56,24 @@ static gboolean bring_back(Vm *vm, GError **error)
     return vm_resume(vm, error);
 }
 
-/* The pair runs here: relay and screen between the two resumes, as always. */
-static gboolean run_here(Pair *pair, gboolean was_migrating, GError **error)
+/* The pair runs here: relay and screen between the two resumes, as always. If the user VM does not
+ * go on, an operator has somebody to talk to, and can try again.
+ */
+static void run_here(Pair *pair, gboolean was_migrating)
 {
-    if (was_migrating && !bring_back(pair->user_vm, error))
-        return FALSE;
+    g_autoptr(GError) error = NULL;
+
+    if (was_migrating && !bring_back(pair->user_vm, &error)) {
+        g_critical("the pair does not go on: %s", error->message);
+        pair_set_state(pair, PAIR_UNDECIDED);
+        return;
+    }
     pair_show_screen(pair);
     relay_thaw(pair->relay);
-    if (!bring_back(pair->domain_r, error))
-        return FALSE;
+    /* One that stands still beside a user VM that runs is replaced. */
+    if (!bring_back(pair->domain_r, &error))
+        g_warning("%s", error->message);
     pair_set_state(pair, PAIR_RUNNING);
-    return TRUE;
 }
 
 /* One that a pair of the same uuid has left, which was coming here once, is none of a pair that
@@ -85,7 +92,7 @@ static Note *find_note(const Pair *pair, GError **error)
 {
     static const NoteWord telling[] = {NOTE_COMMIT,    NOTE_OPEN,  NOTE_INCOMING,
                                        NOTE_COMMITTED, NOTE_ABORT, NOTE_RETIRE};
-    g_autoptr(GPtrArray) notes = note_list(pair->host->state_dir, error);
+    g_autoptr(GPtrArray) notes = note_list_all(pair->host->state_dir, error);
 
     for (gsize i = 0; notes && i < G_N_ELEMENTS(telling); i++)
         for (guint j = 0; j < notes->len; j++) {
@@ -169,8 +176,7 @@ gboolean adopt_run(Pair *pair, Note **open, GError **error)
     switch (state) {
     case PAIR_RUNNING:
     case PAIR_MIGRATING:
-        if (!run_here(pair, state == PAIR_MIGRATING, error))
-            return FALSE;
+        run_here(pair, state == PAIR_MIGRATING);
         break;
     case PAIR_UNDECIDED:
         pair_set_state(pair, PAIR_UNDECIDED);

@@ -38,6 +38,18 @@ struct Service {
     const char *phase; /* of the co-migration that runs; NULL when none does */
 };
 
+/* There is nobody to ask: it is decided, or nobody can tell. */
+static void tell_standstill(const Pair *pair, JsonObject *status)
+{
+    g_autofree char *words =
+        g_strdup_printf("the user VM stands still, and could not be resumed or may run elsewhere: "
+                        "the log tells. If it surely runs nowhere else, \"dmore resolve %s "
+                        "--here\" runs it here",
+                        pair->config->name);
+
+    json_object_set_string_member(status, "note", words);
+}
+
 static JsonObject *make_status(const Service *service)
 {
     JsonObject *status = status_make(service->pair);
@@ -48,6 +60,8 @@ static JsonObject *make_status(const Service *service)
         undecided_to_status(service->undecided, status);
     else if (arrival_is_waiting(service->arrival))
         arrival_to_status(service->arrival, status);
+    else if (service->pair->state == PAIR_UNDECIDED)
+        tell_standstill(service->pair, status);
     return status;
 }
 

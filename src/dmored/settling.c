@@ -88,7 +88,7 @@ static void forget(const Settling *settling, Note *note)
 {
     g_autoptr(GError) error = NULL;
 
-    if (!rundir_remove(settling->host->run_dir, note->name, &error) ||
+    if (!rundir_clean(settling->host->run_dir, note->name, &error) ||
         !note_remove(note, settling->host->state_dir, FALSE, &error))
         g_warning("%s", error->message);
 }

@@ -153,16 +153,11 @@ static void remove_left_over(Watched *pair)
 
     if (state != PAIR_INCOMING && state != PAIR_UNDECIDED && state != PAIR_STOPPING)
         return;
-    /* Nobody may begin a pair of that name meanwhile. */
-    int keeper = rundir_keep(run, pair->name, NULL);
-    if (keeper < 0)
-        return;
-    if (rundir_remove(run, pair->name, &error))
+    if (rundir_clean(run, pair->name, &error))
         g_message("what was left of the pair %s, which was %s, is removed", pair->name,
                   pair_state_name(state));
-    else
+    else if (!g_error_matches(error, DMORE_ERROR, DMORE_ERROR_BUSY))
         g_warning("what is left of the pair %s cannot be removed: %s", pair->name, error->message);
-    close(keeper);
 }
 
 /* Whether somebody has to be started, now or in a while; a keeper is watched from here on. */

@@ -18,6 +18,8 @@ char *pair_domain_r_name(const Pair *pair)
 
 static void tell_notice(Pair *pair, enum region_user_vm state)
 {
+    if (!pair->region)
+        return; /* it is told when there is one */
     region_notice(&pair->region->region)->user_vm = state;
     if (pair->kick)
         kick_send(pair->kick);

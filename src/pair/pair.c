@@ -298,7 +298,8 @@ gboolean pair_show_end(Pair *pair, GError **error)
 {
     pair_set_state(pair, PAIR_RUNNING);
     relay_thaw(pair->relay);
-    kick_send(pair->kick);
+    if (pair->kick)
+        kick_send(pair->kick);
     return vm_resume(pair->domain_r, error);
 }
 

@@ -242,3 +242,16 @@ gboolean rundir_remove(const char *run, const char *name, GError **error)
         return fail(error, "remove the directory", directory);
     return TRUE;
 }
+
+gboolean rundir_clean(const char *run, const char *name, GError **error)
+{
+    int keeper = rundir_keep(run, name, error);
+
+    if (keeper < 0)
+        return FALSE;
+
+    gboolean done = rundir_is_claimed(run, name) || rundir_remove(run, name, error);
+
+    close(keeper);
+    return done;
+}

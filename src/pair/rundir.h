@@ -85,4 +85,9 @@ char **rundir_list(const char *run, GError **error);
  */
 gboolean rundir_remove(const char *run, const char *name, GError **error);
 
+/* rundir_clean() - the same, if the pair is not here: nobody may begin one of that name meanwhile
+ * Return: FALSE with DMORE_ERROR_HOST when something is left, DMORE_ERROR_BUSY when somebody does.
+ */
+gboolean rundir_clean(const char *run, const char *name, GError **error);
+
 #endif
