@@ -44,7 +44,9 @@ static int on_read(void *data, uint8_t *bytes, int size)
 static int on_write(void *data, uint8_t *bytes, int size)
 {
     struct hid_device *device = data;
-    int taken = ring_write(&device->out, bytes, (size_t)size);
+    /* What is left it offers again. */
+    size_t piece = (size_t)size < RING_AHEAD ? (size_t)size : RING_AHEAD;
+    int taken = ring_write(&device->out, bytes, piece);
 
     if (taken < 0)
         device->broken = true;

@@ -24,6 +24,7 @@ enum stream_field {
     STREAM_TO_VM_BYTES = RECORD_MANDATORY | 5,
     STREAM_TO_DOMAIN_R_STATE = RECORD_MANDATORY | 6,
     STREAM_TO_DOMAIN_R_BYTES = RECORD_MANDATORY | 7,
+    STREAM_TO_VM_AHEAD = RECORD_MANDATORY | 8,
 };
 
 /* Append a copy of all that can be read from @fd as a record. */
@@ -47,8 +48,14 @@ static gboolean put_ring(const Stream *stream, enum ring_direction direction, ui
 
     if (n < 0)
         return FALSE;
-    return record_put_u64(writer, state_type, (guint64)state.head << 32 | state.tail) == 0 &&
-           record_put(writer, bytes_type, bytes, (size_t)n) == 0;
+    if (record_put_u64(writer, state_type, (guint64)state.head << 32 | state.tail) < 0 ||
+        record_put(writer, bytes_type, bytes, (size_t)n) < 0)
+        return FALSE;
+    if (direction != RING_TO_VM)
+        return TRUE;
+    /* Domain R was stopped anywhere, also between writing bytes and publishing them. */
+    gsize ahead = ring_save_ahead(stream->relay->region, stream->id, direction, &state, bytes);
+    return record_put(writer, STREAM_TO_VM_AHEAD, bytes, ahead) == 0;
 }
 
 static gboolean put_stream(const Stream *stream, struct record_writer *writer)
@@ -104,10 +111,11 @@ typedef struct {
     struct record overflow;
     struct ring_state states[2];
     struct record bytes[2];
-    unsigned seen; /* bit n: field n was there */
+    struct record ahead; /* empty if it was not there */
+    unsigned seen;       /* bit n: field n was there */
 } SavedStream;
 
-#define SAVED_ALL_FIELDS 0xfeu
+#define SAVED_NEEDED_FIELDS 0xfeu
 
 static struct ring_state unpack_state(guint64 packed)
 {
@@ -141,6 +149,9 @@ static int parse_field(SavedStream *saved, const struct record *field)
     case STREAM_TO_DOMAIN_R_BYTES:
         saved->bytes[RING_TO_DOMAIN_R] = *field;
         break;
+    case STREAM_TO_VM_AHEAD:
+        saved->ahead = *field;
+        break;
     default:
         return field->type & RECORD_MANDATORY ? -EPROTO : 0;
     }
@@ -158,13 +169,15 @@ static gboolean parse_stream(const struct record *record, SavedStream *saved)
     while ((ret = record_next(&reader, &field)) > 0)
         if (parse_field(saved, &field) < 0)
             return FALSE;
-    if (ret < 0 || saved->seen != SAVED_ALL_FIELDS || saved->id >= REGION_STREAMS)
+    if (ret < 0 || (saved->seen & SAVED_NEEDED_FIELDS) != SAVED_NEEDED_FIELDS ||
+        saved->id >= REGION_STREAMS)
         return FALSE;
     for (int i = 0; i < 2; i++)
         if (saved->bytes[i].length > RING_CAPACITY ||
             saved->states[i].head - saved->states[i].tail != saved->bytes[i].length)
             return FALSE;
-    return TRUE;
+    uint32_t room = RING_CAPACITY - saved->bytes[RING_TO_VM].length;
+    return saved->ahead.length <= MIN(RING_AHEAD, room);
 }
 
 gboolean relay_check_records(const Relay *relay, const struct record *records, GError **error)
@@ -203,6 +216,8 @@ static gboolean restore_stream(Stream *stream, const SavedStream *saved, GError 
     for (enum ring_direction i = RING_TO_VM; i <= RING_TO_DOMAIN_R; i++)
         ring_restore(stream->relay->region, stream->id, i, &saved->states[i], saved->bytes[i].data,
                      saved->bytes[i].length);
+    ring_restore_ahead(stream->relay->region, stream->id, RING_TO_VM, &saved->states[RING_TO_VM],
+                       saved->ahead.data, saved->ahead.length);
     stream->restored = TRUE;
     relay_take_rings(stream);
     return put_back(stream, stream->ends.host, &saved->unread, error) &&

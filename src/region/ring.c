@@ -172,3 +172,34 @@ int ring_restore(const struct region *region, enum region_stream_id stream,
     atomic_store_explicit(&shared->head, state->head, memory_order_release);
     return 0;
 }
+
+/* How much a producer may have written and not published. The indices are valid. */
+static size_t ahead_max(const struct ring_state *state)
+{
+    size_t room = RING_CAPACITY - (state->head - state->tail);
+
+    return room < RING_AHEAD ? room : RING_AHEAD;
+}
+
+size_t ring_save_ahead(const struct region *region, enum region_stream_id stream,
+                       enum ring_direction direction, const struct ring_state *state, void *bytes)
+{
+    size_t size = ahead_max(state);
+    const uint8_t *ahead = bytes;
+
+    copy_out(ring_at(region, stream, direction), state->head, bytes, size);
+    while (size > 0 && ahead[size - 1] == 0)
+        size--;
+    return size;
+}
+
+int ring_restore_ahead(const struct region *region, enum region_stream_id stream,
+                       enum ring_direction direction, const struct ring_state *state,
+                       const void *bytes, size_t size)
+{
+    if (distance(state->head, state->tail) < 0 || size > ahead_max(state))
+        return -EINVAL;
+
+    copy_in(ring_at(region, stream, direction), state->head, bytes, size);
+    return 0;
+}

@@ -11,9 +11,10 @@
  * only if it makes the fill at most RING_CAPACITY; anything else is -EPROTO, and the ring is then
  * not used again.
  *
- * Because an index counts from birth, the two numbers and the bytes between them are the whole
- * state of a ring: ring_save() and ring_restore() carry it into another region, and a side that
- * kept its private index goes on as if nothing had happened.
+ * Because an index counts from birth, the two numbers and the bytes between them are the state of a
+ * ring: ring_save() and ring_restore() carry it into another region, and a side that kept its
+ * private index goes on as if nothing had happened. Of a producer that may have been stopped in the
+ * midst of a write, what it has written and not published belongs to it: ring_save_ahead().
  */
 #ifndef DMORE_REGION_RING_H
 #define DMORE_REGION_RING_H
@@ -21,6 +22,7 @@
 #include "region/region.h"
 
 #define RING_CAPACITY 0x10000u /* bytes */
+#define RING_AHEAD 4096u /* bytes that a producer who may be stopped writes at once, at most */
 
 struct ring_shared {
     _Alignas(64) _Atomic uint32_t head; /* bytes ever produced */
@@ -89,5 +91,21 @@ int ring_save(const struct region *region, enum region_stream_id stream,
 int ring_restore(const struct region *region, enum region_stream_id stream,
                  enum ring_direction direction, const struct ring_state *state, const void *bytes,
                  size_t size);
+
+/* ring_save_ahead() - what lies beyond head, up to the last byte that is not zero
+ * @bytes: RING_AHEAD bytes of room
+ *
+ * For a producer that was stopped anywhere: it may have written bytes and not published them yet,
+ * and will publish them without writing them again. Return: how many bytes are in @bytes.
+ */
+size_t ring_save_ahead(const struct region *region, enum region_stream_id stream,
+                       enum ring_direction direction, const struct ring_state *state, void *bytes);
+
+/* ring_restore_ahead() - after ring_restore(), into a region that was empty
+ * Return: 0, or -EINVAL when @size is more than can be there; nothing is changed then.
+ */
+int ring_restore_ahead(const struct region *region, enum region_stream_id stream,
+                       enum ring_direction direction, const struct ring_state *state,
+                       const void *bytes, size_t size);
 
 #endif

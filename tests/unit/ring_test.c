@@ -269,6 +269,43 @@ static void saved_ring_goes_on_elsewhere(void **state)
     free(other.base);
 }
 
+/* It is stopped between writing bytes, beyond the ring's end as it happens, and publishing them. */
+static void producer_goes_on_elsewhere_in_the_midst_of_a_write(void **state)
+{
+    struct ends *ends = *state;
+    struct region other = scratch_region((size_t)2 * REGION_MIN_SIZE);
+    uint8_t *bytes = malloc(RING_CAPACITY);
+    uint8_t *ahead = malloc(RING_AHEAD + 1);
+    uint8_t got[16] = {0};
+    struct ring_state saved;
+
+    start_at(ends, RING_CAPACITY - 6);
+    assert_int_equal(ring_write(&ends->producer, "01234", 5), 5);
+    ends->shared->data[RING_CAPACITY - 1] = 'a';
+    ends->shared->data[0] = 0;
+    ends->shared->data[1] = 'b';
+
+    int size = ring_save(&ends->region, STREAM, DIRECTION, &saved, bytes);
+    size_t more = ring_save_ahead(&ends->region, STREAM, DIRECTION, &saved, ahead);
+
+    assert_int_equal(size, 5);
+    assert_int_equal(more, 3);
+    assert_int_equal(ring_restore(&other, STREAM, DIRECTION, &saved, bytes, 5), 0);
+    assert_int_equal(ring_restore_ahead(&other, STREAM, DIRECTION, &saved, ahead, more), 0);
+    assert_int_equal(ring_restore_ahead(&other, STREAM, DIRECTION, &saved, ahead, RING_AHEAD + 1),
+                     -EINVAL);
+
+    struct ring consumer = ring_consumer(&other, STREAM, DIRECTION);
+
+    assert_int_equal(ring_fill(&consumer), 5);
+    atomic_store(&consumer.shared->head, saved.head + 3);
+    assert_int_equal(ring_read(&consumer, got, sizeof(got)), 8);
+    assert_memory_equal(got, "01234a\0b", 8);
+    free(ahead);
+    free(bytes);
+    free(other.base);
+}
+
 static void state_that_contradicts_itself_is_refused(void **state)
 {
     struct ends *ends = *state;
@@ -354,6 +391,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(rings_do_not_touch_each_other, setup, teardown),
         cmocka_unit_test_setup_teardown(saved_ring_goes_on_elsewhere, setup, teardown),
+        cmocka_unit_test_setup_teardown(producer_goes_on_elsewhere_in_the_midst_of_a_write, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(state_that_contradicts_itself_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(two_threads_pass_every_byte_once_in_order, setup, teardown),
     };
