@@ -4,7 +4,7 @@
 from lab import processes
 
 from .look import DMORE_PAIR, DMORED, DOMAIN_R, USER_VM
-from .row import (BEGIN, DESTINATION, DONE, FAILED, HOST, LOST, MOMENTS, NOT_FOUND, PEER, SOURCE, UNDECIDED, UNSEEN,
+from .row import (DESTINATION, DONE, FAILED, HOST, LOST, MOMENTS, NOT_FOUND, PEER, REPLACED, SOURCE, UNDECIDED, UNSEEN,
                   Expected, Row, after)
 
 NAMES = {USER_VM: "the user VM's QEMU", DOMAIN_R: "Domain R's QEMU", DMORE_PAIR: "dmore-pair", DMORED: "dmored"}
@@ -17,10 +17,6 @@ QUICK = {  # each phase and each process at least once
     ("destination", DOMAIN_R): ("stop-r",),
     ("destination", DMORED): ("offer",),
 }
-
-# Domain R is replaced: whoever was connected to it has to connect again, and what it had not yet told the
-# user VM is gone.
-REPLACED = {"connection": False, "typing": BEGIN, "replug": True}
 
 
 def on_source(role, moment):

@@ -56,6 +56,11 @@ class Expected:
     end: Callable | None = None
 
 
+# Of an Expected. Domain R is replaced: whoever was connected to it has to connect again, and what it had not
+# yet told the user VM is gone.
+REPLACED = {"connection": False, "typing": BEGIN, "replug": True}
+
+
 @dataclasses.dataclass(frozen=True)
 class Row:
     """
