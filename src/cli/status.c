@@ -256,7 +256,7 @@ static void print_one(JsonObject *status)
     cli_print("QEMU         %s, %s%s%s\n", json_get_text(status, "qemu_version", "?"),
               json_get_text(status, "accelerator", "?"), note ? ": " : "", note ? note : "");
     cli_print("image        %s\n", json_get_text(status, "image_id", "?"));
-    cli_print("migrations   %d\n", (int)json_get_integer(status, "migrations", 0));
+    cli_print("moves        %d\n", (int)json_get_integer(status, "migrations", 0));
     print_last_migration(json_get_object(status, "last_migration"));
 }
 

@@ -3,8 +3,8 @@
  * offer.h - the first message of a co-migration: what would come, and whether it can
  *
  * The offer holds the protocol's version, the pair's canonical configuration and the platform it
- * runs on; the settings of Domain R go along as bytes. Everything by which two hosts can be unlike
- * is compared here, before anything has been started.
+ * runs on; the settings of Domain R go along as bytes. What two hosts may not be unlike in, and
+ * what the pair needs of a host, is looked at here, before anything has been started.
  */
 #ifndef DMORE_COMIGRATE_OFFER_H
 #define DMORE_COMIGRATE_OFFER_H

@@ -538,7 +538,7 @@ gboolean source_run(Pair *pair, const ComigrationOrder *order, ComigrationReport
     g_autofree struct screen_tiles *changed = g_new0(struct screen_tiles, 1);
 
     if (pair->state != PAIR_RUNNING) {
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_BUSY, "%s cannot be migrated: it is %s",
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_BUSY, "%s cannot be moved: it is %s",
                     pair->config->name, pair_state_name(pair->state));
         return FALSE;
     }

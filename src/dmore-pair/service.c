@@ -265,17 +265,17 @@ static void do_migrate(Service *service, Request *request, JsonObject *arguments
 
     if (!host || port < 1 || port > G_MAXUINT16 || timeout < 0 || timeout > G_MAXINT32) {
         refuse(request, DMORE_ERROR_USAGE,
-               "a migration needs a host, a port from 1 to 65535, and no time below zero");
+               "a move needs a host, a port from 1 to 65535, and no time below zero");
         return;
     }
     if (service->pair->state != PAIR_RUNNING) {
-        refuse(request, DMORE_ERROR_BUSY, "%s cannot be migrated now: it is %s",
+        refuse(request, DMORE_ERROR_BUSY, "%s cannot be moved now: it is %s",
                service->pair->config->name, pair_state_name(service->pair->state));
         return;
     }
     if (user_vm_has_ended(service->pair)) {
         refuse(request, DMORE_ERROR_BUSY,
-               "%s cannot be migrated: its user VM is %s; 'dmore up' starts it again",
+               "%s cannot be moved: its user VM is %s; 'dmore up' starts it again",
                service->pair->config->name, vm_state_name(vm_state(service->pair->user_vm)));
         return;
     }
@@ -298,11 +298,11 @@ static void do_cancel(Service *service, Request *request, JsonObject *arguments)
     if (state == PAIR_UNDECIDED || state == PAIR_STOPPING) {
         refuse(request, DMORE_ERROR_BUSY, "it is too late to cancel: %s",
                state == PAIR_STOPPING ? "the pair is leaving this host, or is being taken down"
-                                      : "the co-migration may be committed already");
+                                      : "the move may be committed already");
         return;
     }
     if (state != PAIR_MIGRATING && state != PAIR_INCOMING) {
-        refuse(request, DMORE_ERROR_NOT_FOUND, "%s is not being migrated",
+        refuse(request, DMORE_ERROR_NOT_FOUND, "%s is not being moved",
                service->pair->config->name);
         return;
     }
