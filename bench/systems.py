@@ -71,7 +71,8 @@ class Dmore(System):
         """Move to the other host; what it took, in ms, and bytes. The bandwidth is the host's."""
         result = self.pair.migrate()
         return {"total": result["total_ms"], "user VM": result["user_vm_pause_ms"],
-                "Domain R": result["domain_r_pause_ms"], "bytes of Domain R": result["domain_r_bytes"]}
+                "Domain R": result["domain_r_pause_ms"], "bytes of Domain R": result["domain_r_bytes"],
+                **{entry["name"]: entry["ms"] for entry in result["phases"]}}
 
     def pids(self):
         status = self.pair.status()
@@ -90,19 +91,20 @@ class Stock(System):
 
     _displays = itertools.count(1)
 
-    def __init__(self, lab, model, keyboard="PS/2", host=None, incoming=False, guest=None):
+    def __init__(self, lab, model, keyboard="PS/2", host=None, incoming=False, guest=None, encrypted=False):
         """
         model: the Dmore whose user VM's command line is taken
+        encrypted: it migrates as the VMs of a pair do, with TLS and the hosts' key
         guest: of the VM that is to come, if this is a migration's destination
         """
         self.host = host or lab.a
-        self.keyboard, self.model = keyboard, model
+        self.keyboard, self.model, self.encrypted = keyboard, model, encrypted
         self.number = next(Stock._displays)
         path = lab.directory / f"stock{self.number}"
         if not guest:
             guest = Guest(path.with_suffix(".guest"))
             lab.on_close(guest.close)
-        super().__init__(lab, f"QEMU -vnc, {keyboard}", guest)
+        super().__init__(lab, f"QEMU -vnc, {keyboard}{', TLS' if encrypted else ''}", guest)
         self.address, self.port = self.host.address, 5900 + self.number
         self._monitor = path.with_suffix(".monitor")
         words = self._command_line(incoming)
@@ -163,10 +165,13 @@ class Stock(System):
     stays_connected = False
 
     def migrate(self, bandwidth):
-        """Move to the other host as QEMU's manual says, without encryption; what it took, in ms. The console has
-        another address then."""
-        to = Stock(self.lab, self.model, self.keyboard, self.lab.other(self.host), True, self.guest)
+        """Move to the other host as QEMU's manual says; what it took, in ms. The console has another address
+        then."""
+        to = Stock(self.lab, self.model, self.keyboard, self.lab.other(self.host), True, self.guest, self.encrypted)
         uri = f"tcp:{to.host.address}:{to.port + 1000}"
+        if self.encrypted:
+            to._use_key("server")
+            self._use_key("client")
         to.qmp.do("migrate-incoming", uri=uri)
         self.qmp.do("migrate-set-capabilities", capabilities=[{"capability": "events", "state": True}])
         self.qmp.do("migrate-set-parameters", **{"max-bandwidth": bandwidth})
@@ -182,6 +187,12 @@ class Stock(System):
             setattr(self, name, getattr(to, name))
         return {"total": (max(end, resumed) - begin) * 1000, "user VM": (resumed - stopped) * 1000,
                 "QEMU's downtime": told["downtime"]}
+
+    def _use_key(self, endpoint):
+        name = f"key{self.number}"  # one that has come had another for that
+        self.qmp.do("object-add", **{"qom-type": "tls-creds-psk", "id": name, "endpoint": endpoint,
+                                     "dir": str(self.host.key.parent)} | ({"username": "dmore"} if endpoint == "client" else {}))
+        self.qmp.do("migrate-set-parameters", **{"tls-creds": name})
 
     def pids(self):
         return {"user VM": self.process.pid}

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Co-migrations beside plain migrations of the same user VM: how long they take, and how long the pause is."""
 
+import itertools
+
 from lab import Client
 
 from ..figures import median, number
@@ -12,6 +14,8 @@ BANDWIDTH = 32 << 20  # bytes a second, for both: so that it is the limit, and n
 DRAW_MS = 20  # how often the guest draws a line
 ROUNDS = 4
 LOADS = {"idle": "0", "dirty": "8 32"}  # of the guest: MB a second, in how many MB
+PHASES = ("offer", "prepare", "pre-copy", "converged", "stop-r", "quiesce", "stop-u", "handover", "complete", "commit",
+          "retire")
 TICKS_AFTER = 10  # of the guest's clock, which reports ten times a second
 
 
@@ -54,7 +58,8 @@ def await_ticks(guest):
 def migration(lab_of):
     lab = lab_of(bandwidth=f"{BANDWIDTH >> 20}M")
     pair = Dmore(lab)
-    systems = [pair, Stock(lab, pair)]
+    alone = [Stock(lab, pair), Stock(lab, pair, encrypted=True)]
+    systems = [pair, *alone]
     for system in systems:
         system.await_boot()
         system.set_screen("virtio-vga")
@@ -64,23 +69,29 @@ def migration(lab_of):
             for what, value in under_eyes(system, load).items():
                 result.sample(system.name, f"{load}: {what}", [value])
 
-    columns = ["guest", "system", "total, ms", "client's picture stood still, ms", "user VM paused, ms",
-               "Domain R paused, ms"]
-    rows = []
-    for load in LOADS:
-        for system in systems:
-            cells = [result.of(system.name, f"{load}: {what}") for what in ("total", "gap", "user VM", "Domain R")]
-            rows.append([load, system.name, *(median(cell) if cell else None for cell in cells)])
-        (_, _, total, gap, _, _), (_, _, alone, _, pause, _) = rows[-2:]
-        size = median(result.of(pair.name, f"{load}: bytes of Domain R"))
-        result.aim(f"{load}: the client's longest pause, to 1.2 times the user VM's alone and 30 ms", gap,
-                   1.2 * pause + 30, " ms")
-        result.aim(f"{load}: total time, to 1.1 times that of the user VM alone and Domain R's "
-                   f"{size / 2**20:.0f} MB over the bandwidth", total, 1.1 * alone + size / BANDWIDTH * 1000, " ms")
-    result.table(columns, rows)
-    result.headline = (f"While the VM moves, the console's picture stands still for {number(rows[0][3])} ms, and the connection stays; "
-                       f"with QEMU's own VNC server it ends.")
-    result.note(f"Both with {BANDWIDTH >> 20} MB/s. The guest draws a line every {DRAW_MS} ms; \"dirty\": and writes "
+    def figure(system, load, what):
+        values = result.of(system.name, f"{load}: {what}")
+        return median(values) if values else None
+
+    result.table(["guest", "system", "total, ms", "client's picture stood still, ms", "user VM paused, ms",
+                  "Domain R paused, ms"],
+                 [[load, system.name, *(figure(system, load, what) for what in ("total", "gap", "user VM", "Domain R"))]
+                  for load in LOADS for system in systems])
+    result.table(["guest", *(f"{phase}, ms" for phase in PHASES)],
+                 [[load, *(figure(pair, load, phase) for phase in PHASES)] for load in LOADS])
+    for load, stock in itertools.product(LOADS, alone):
+        what = f"{load}, {'with the same encryption' if stock.encrypted else 'without encryption'}"
+        result.aim(f"{what}: the client's longest pause, to 1.2 times the user VM's alone and 30 ms",
+                   figure(pair, load, "gap"), 1.2 * figure(stock, load, "user VM") + 30, " ms")
+        result.aim(f"{what}: Domain R's pause, to the same", figure(pair, load, "Domain R"),
+                   1.2 * figure(stock, load, "user VM") + 30, " ms")
+        size = figure(pair, load, "bytes of Domain R")
+        result.aim(f"{what}: total time, to 1.1 times that of the user VM alone and Domain R's "
+                   f"{size / 2**20:.0f} MB over the bandwidth", figure(pair, load, "total"),
+                   1.1 * figure(stock, load, "total") + size / BANDWIDTH * 1000, " ms")
+    result.headline = (f"While the VM moves, the console's picture stands still for {number(figure(pair, 'idle', 'gap'))} ms, and the "
+                       f"connection stays; with QEMU's own VNC server it ends.")
+    result.note(f"All with {BANDWIDTH >> 20} MB/s. The guest draws a line every {DRAW_MS} ms; \"dirty\": and writes "
                 f"{LOADS['dirty'].split()[0]} MB/s of memory. QEMU's client connects again, see the text.")
     bars(result, "ms", median, log=True, kinds=[f"{load}: {what}" for load in LOADS for what in ("total", "gap", "user VM")])
     return result

@@ -8,7 +8,8 @@
  *
  * - starting: the start has failed, and whoever asked for it has been told: the pair is ended,
  *   unless the user VM runs already
- * - running: relay and screen go on; a user VM that stands still was not stopped by us
+ * - running: relay and screen go on; a user VM that stands still was not stopped by us, but one
+ *   that has not run yet was to be started beside its Domain R: 'dmore up' is asked for again
  * - migrating: without a note nothing was sent: migrations are cancelled, what was stopped resumes,
  *   the user VM first
  * - incoming: nothing has run here and the source has its copy: it is ended
@@ -68,8 +69,11 @@ static void run_here(Pair *pair, gboolean was_migrating)
         pair_set_state(pair, PAIR_UNDECIDED);
         return;
     }
+    if (!was_migrating && vm_is_fresh(pair->user_vm))
+        vm_kill(pair->user_vm);
     pair_show_screen(pair);
     relay_thaw(pair->relay);
+    pair_tell_user_vm(pair, vm_state(pair->user_vm));
     /* One that stands still beside a user VM that runs is replaced. */
     if (!bring_back(pair->domain_r, &error))
         g_warning("%s", error->message);
@@ -103,19 +107,30 @@ static Note *find_note(const Pair *pair, GError **error)
     return NULL;
 }
 
-/* What the state is to be taken for, after what the note says; the note is carried on.
- * Return: FALSE when that cannot be noted.
+/* It cannot be known how far it had come, and needs not. That it cannot be noted, on a full disk
+ * for one, keeps no VM from going on (as when a dmore-pair goes back).
  */
-static gboolean decide(Pair *pair, Note *note, PairState *state, GError **error)
+static void decide_open(Note *note, const char *state_dir, gboolean gone)
 {
-    const char *state_dir = pair->host->state_dir;
+    g_autoptr(GError) error = NULL;
+
+    if (!(gone ? note_write(note, state_dir, NOTE_COMMIT, TRUE, &error)
+               : note_abort(note, state_dir, &error)))
+        g_critical("%s", error->message);
+    if (gone)
+        note->word = NOTE_COMMIT;
+}
+
+/* What the state is to be taken for, after what the note says; the note is carried on. */
+static void decide(Pair *pair, Note *note, PairState *state)
+{
     gboolean gone = vm_state(pair->user_vm) == VM_GONE;
 
     switch (note->word) {
     case NOTE_OPEN:
-        /* It cannot be known how far it had come, and needs not. */
         *state = gone ? PAIR_UNDECIDED : PAIR_MIGRATING;
-        return note_write(note, state_dir, gone ? NOTE_COMMIT : NOTE_ABORT, TRUE, error);
+        decide_open(note, pair->host->state_dir, gone);
+        break;
     case NOTE_COMMIT:
         /* One that was ending here had heard that the other host runs it. */
         if (*state != PAIR_STOPPING)
@@ -134,7 +149,6 @@ static gboolean decide(Pair *pair, Note *note, PairState *state, GError **error)
     case NOTE_WORDS:
         break;
     }
-    return TRUE;
 }
 
 static void end_here(Pair *pair, Note *note)
@@ -161,14 +175,15 @@ gboolean adopt_run(Pair *pair, Note **open, GError **error)
         g_propagate_error(error, g_steal_pointer(&unread));
         return FALSE;
     }
-    if (note && !decide(pair, note, &state, error))
-        return FALSE;
+    if (note)
+        decide(pair, note, &state);
     if (vm_state(pair->user_vm) == VM_GONE && vm_state(pair->domain_r) == VM_GONE) {
         g_message("both VMs have ended, too");
         state = PAIR_STOPPING;
     } else if (state == PAIR_STARTING) {
         state = vm_state(pair->user_vm) == VM_RUNNING ? PAIR_RUNNING : PAIR_STOPPING;
-    } else if (!note && vm_state(pair->user_vm) == VM_RUNNING && state != PAIR_STOPPING) {
+    } else if (!note && vm_state(pair->user_vm) == VM_RUNNING &&
+               (state == PAIR_INCOMING || state == PAIR_UNDECIDED)) {
         state = PAIR_RUNNING; /* which could not be noted then */
     }
     g_message("a new dmore-pair goes on; the last one ended when the pair was %s, its note is '%s'",

@@ -17,7 +17,7 @@
  * Afterwards the pair runs here (PAIR_RUNNING), or is PAIR_UNDECIDED with both VMs paused, or has
  * ended here (pair->ended): a start or an arrival that was not complete, or an end that had begun.
  *
- * Return: FALSE when a note cannot be read or written; the pair is as it was then. A VM that is to
+ * Return: FALSE when a note cannot be read; the pair is as it was then. A VM that is to
  * run here and cannot leaves it PAIR_UNDECIDED.
  */
 gboolean adopt_run(Pair *pair, Note **note, GError **error);

@@ -57,7 +57,8 @@ static JsonObject *ask_pair(const HostConfig *host, const Question *question)
 static gboolean remove_left_over(const HostConfig *host, Note *note, GError **error)
 {
     /* A pair that is here is one of another co-migration, or of none. */
-    return rundir_clean(host->run_dir, note->name, error) &&
+    return (rundir_is_claimed(host->run_dir, note->name) ||
+            rundir_clean(host->run_dir, note->name, error)) &&
            note_remove(note, host->state_dir, FALSE, error);
 }
 

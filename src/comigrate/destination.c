@@ -107,8 +107,10 @@ static gboolean run_converged(Run *run, GError **error)
 {
     g_autoptr(LinkMessage) picture = await_message(run, "picture", PRE_COPY_MS, error);
 
+    /* What takes time in noting the commit is done now, while both VMs run. */
     return picture &&
            screen_copy_install(&run->pair->region->region, picture->bytes, &run->picture, error) &&
+           note_stage(run->note, run->destination->host->state_dir, NOTE_COMMITTED, error) &&
            answer(run, "shown", error);
 }
 
@@ -197,6 +199,7 @@ static gboolean resume(Run *run, gint64 committed_us, JsonObject *running, GErro
     if (!vm_resume(pair->domain_r, &failure))
         g_critical("Domain R came here but does not run: %s", failure->message);
     json_object_set_int_member(running, "domain_r_us", g_get_monotonic_time() - committed_us);
+    pair_tell_user_vm(pair, vm_state(pair->user_vm));
     kick_send(pair->kick);
     return TRUE;
 }
@@ -302,12 +305,13 @@ static gboolean run_commit(Run *run, GError **error)
 
     g_autoptr(JsonObject) running = json_object_new();
     g_autoptr(GError) refused = NULL;
-    if (!resume(run, committed_us, running, &refused) && take_back_note(run)) {
+    gboolean resumed = resume(run, committed_us, running, &refused);
+    if (!resumed && take_back_note(run)) {
         g_propagate_error(error, g_steal_pointer(&refused));
         return FALSE;
     }
     pair->migrations++;
-    pair_set_state(pair, PAIR_RUNNING);
+    pair_set_state(pair, resumed ? PAIR_RUNNING : PAIR_UNDECIDED);
     announce(pair->domain_r);
     announce(pair->user_vm);
 

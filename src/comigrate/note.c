@@ -96,6 +96,18 @@ gboolean note_write(Note *note, const char *state, NoteWord word, gboolean stabl
     return TRUE;
 }
 
+gboolean note_abort(Note *note, const char *state, GError **error)
+{
+    g_autoptr(GError) unremoved = NULL;
+
+    if (note_write(note, state, NOTE_ABORT, TRUE, error))
+        return TRUE;
+    if (!note_remove(note, state, TRUE, &unremoved))
+        g_critical("%s", unremoved->message);
+    note->word = NOTE_ABORT;
+    return FALSE;
+}
+
 static Note *damaged(const char *state, const char *id, const char *what, GError **error)
 {
     g_autofree char *path = statefile_path(state, FOLDER, id);

@@ -71,6 +71,16 @@ gboolean note_stage(Note *note, const char *state, NoteWord word, GError **error
  */
 gboolean note_write(Note *note, const char *state, NoteWord word, gboolean stable, GError **error);
 
+/* note_abort() - this host goes on by itself, although the other one may have all of the pair
+ * @state: host->state_dir
+ *
+ * If that cannot be noted, by a full disk for one, no note is left: without one nobody asks to
+ * commit one day. The other host is told once then. The word is NOTE_ABORT in any case.
+ *
+ * Return: FALSE with DMORE_ERROR_HOST when it is not noted.
+ */
+gboolean note_abort(Note *note, const char *state, GError **error);
+
 /* note_load() - Return: NULL with DMORE_ERROR_NOT_FOUND when there is none, DMORE_ERROR_HOST when
  * it is damaged: then nobody can tell
  */

@@ -63,11 +63,17 @@ static void undo_stop(Vm *vm, GString *troubles)
         note_trouble(troubles, error);
 }
 
+/* Whether Domain R has a user VM to be there for, or its end to show. */
+static gboolean goes_on(const Vm *user_vm)
+{
+    return vm_state(user_vm) == VM_RUNNING || vm_has_ended(user_vm);
+}
+
 void source_undo_stop_r(Source *source, GString *troubles)
 {
     g_clear_pointer(&source->domain_r_frames, frame_watch_free);
     /* Promise 2: without its user VM Domain R does not run, unless to show that it has ended. */
-    if (vm_state(source->user_vm.vm) == VM_PAUSED)
+    if (!goes_on(source->user_vm.vm))
         return;
     undo_stop(source->domain_r.vm, troubles);
     kick_send(source->pair->kick);
@@ -124,20 +130,10 @@ static gboolean note_going_back(Source *source, GString *troubles)
         return FALSE;
     }
     gboolean noted = source->complete_sent && !gone
-                         ? note_write(source->note, state_dir, NOTE_ABORT, TRUE, &error)
+                         ? note_abort(source->note, state_dir, &error)
                          : note_remove(source->note, state_dir, FALSE, &error);
-    if (noted)
-        return TRUE;
-    note_trouble(troubles, error);
-    if (source->complete_sent && !gone) {
-        g_autoptr(GError) unremoved = NULL;
-
-        /* Without a note nobody asks to commit one day, and a full disk lets go of one. It is told
-         * once. */
-        if (!note_remove(source->note, state_dir, TRUE, &unremoved))
-            g_critical("%s", unremoved->message);
-        source->note->word = NOTE_ABORT;
-    }
+    if (!noted)
+        note_trouble(troubles, error);
     return TRUE;
 }
 
@@ -161,14 +157,16 @@ static void tell_gone_back(Source *source, const GError *reason)
 }
 
 /* Back to where it began: both VMs run here. The VMs come first; the destination cannot do any harm
- * without a commit, so it may learn of it later.
+ * without a commit, so it may learn of it later. A user VM that was stopped and does not go on, for
+ * whom somebody else has locked its disk, goes on when an operator says so.
  */
 static void undo(Source *source, GString *troubles, GError **failure)
 {
     for (int phase = (int)source->phase; phase >= 0; phase--)
         if (source_phases[phase].undo)
             source_phases[phase].undo(source, troubles);
-    pair_set_state(source->pair, PAIR_RUNNING);
+    gboolean stuck = source->phase >= PHASE_STOP_U && !goes_on(source->user_vm.vm);
+    pair_set_state(source->pair, stuck ? PAIR_UNDECIDED : PAIR_RUNNING);
     g_message("co-migration to %s ends in phase %s: %s%s", source->order->host,
               phase_name(source->phase), (*failure)->message, troubles->str);
     tell_gone_back(source, *failure);

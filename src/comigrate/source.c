@@ -557,7 +557,8 @@ gboolean source_run(Pair *pair, const ComigrationOrder *order, ComigrationReport
     g_clear_pointer(&source.domain_r_frames, frame_watch_free);
     g_free(source.user_vm_address);
     g_free(source.domain_r_address);
-    *undecided = pair->state == PAIR_UNDECIDED ? g_steal_pointer(&source.note) : NULL;
+    gboolean ask = pair->state == PAIR_UNDECIDED && source.note->word == NOTE_COMMIT;
+    *undecided = ask ? g_steal_pointer(&source.note) : NULL;
     g_clear_pointer(&source.note, note_free);
     return done;
 }

@@ -257,12 +257,18 @@ static void take_event(Watch *watch, const struct inotify_event *event)
 {
     Watched *pair = find_directory(watch, event->wd);
 
-    if (event->mask & IN_Q_OVERFLOW || event->wd == watch->directory)
+    /* A directory that is removed is gone for us at once: the kernel goes on watching it for as
+     * long as anybody has a file of it open, and the next one of that name is another. */
+    if (event->wd == watch->directory && event->mask & IN_DELETE)
+        g_hash_table_remove(watch->pairs, event->name);
+    if (event->mask & IN_Q_OVERFLOW || event->wd == watch->directory) {
         add_pairs(watch);
-    else if (pair && event->mask & IN_IGNORED)
+    } else if (pair && event->mask & IN_IGNORED) {
         g_hash_table_remove(watch->pairs, pair->name);
-    else if (pair)
+        add_pairs(watch);
+    } else if (pair) {
         look(pair);
+    }
 }
 
 static gboolean on_events(int fd, GIOCondition condition, gpointer data)
@@ -287,8 +293,8 @@ Watch *watch_new(const HostConfig *host, const char *program, GError **error)
     watch->pairs = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, watched_free);
     watch->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (watch->inotify >= 0 && g_mkdir_with_parents(host->run_dir, S_IRWXU) == 0)
-        watch->directory =
-            inotify_add_watch(watch->inotify, host->run_dir, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+        watch->directory = inotify_add_watch(watch->inotify, host->run_dir,
+                                             IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_ONLYDIR);
     if (watch->directory <= 0) {
         g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot watch the run directory %s: %s",
                     host->run_dir, g_strerror(errno));

@@ -39,9 +39,6 @@ char *pair_domain_r_name(const Pair *pair);
 extern const VmEvents pair_user_vm_events;
 extern const VmEvents pair_domain_r_events;
 
-/* pair_tell_user_vm() - tell Domain R what the user VM's state is */
-void pair_tell_user_vm(Pair *pair, VmState state);
-
 gboolean pair_launch_user_vm(Pair *pair, GCancellable *cancellable, GError **error);
 gboolean pair_launch_domain_r(Pair *pair, GCancellable *cancellable, GError **error);
 

@@ -289,8 +289,7 @@ gboolean pair_run_here(Pair *pair, GError **error)
     pair_set_state(pair, PAIR_RUNNING);
     pair_show_screen(pair);
     relay_thaw(pair->relay);
-    if (pair->kick)
-        kick_send(pair->kick);
+    pair_tell_user_vm(pair, vm_state(pair->user_vm));
     return vm_resume(pair->domain_r, error);
 }
 

@@ -155,6 +155,9 @@ char *pair_domain_r_message(const Pair *pair);
  */
 void pair_show_screen(Pair *pair);
 
+/* pair_tell_user_vm() - tell Domain R what the user VM's state is */
+void pair_tell_user_vm(Pair *pair, VmState state);
+
 /* pair_run_here() - run a pair whose VMs stand still: it was undecided, and somebody has decided
  * Awaits. Return: FALSE, the pair still undecided, when the user VM cannot run.
  */

@@ -21,6 +21,7 @@ struct Vm {
     VmMigrationState migration; /* as last heard of */
     char *detail;               /* why the state is going to change, from the last event */
     VmState ended;              /* what the guest has ended as by itself; VM_RUNNING: it has not */
+    gboolean fresh;             /* it has not run yet, and nothing has come for it */
     gboolean commanding;        /* vm_pause() or vm_resume() is under way */
     gboolean ending;            /* vm_kill() is under way */
 };

@@ -47,12 +47,13 @@ static const struct {
     {"guest-panicked", VM_CRASHED}, {"internal-error", VM_CRASHED},
 };
 
-static VmState parse_state(const Vm *vm, JsonNode *status)
+static VmState parse_state(Vm *vm, JsonNode *status)
 {
     const char *text = JSON_NODE_HOLDS_OBJECT(status)
                            ? json_get_text(json_node_get_object(status), "status", "")
                            : "";
 
+    vm->fresh = strcmp(text, "prelaunch") == 0;
     for (gsize i = 0; i < G_N_ELEMENTS(run_states); i++) {
         if (strcmp(run_states[i].status, text) == 0)
             return run_states[i].state;
@@ -415,6 +416,11 @@ void vm_await_end_of_lost(Vm *vm)
 
     if (qmp_closed(vm->qmp) && !await(is_gone, vm, END_OF_LOST_MS, NULL, "its end", &error))
         g_warning("%s has closed its monitor and has not ended: %s", vm->name, error->message);
+}
+
+gboolean vm_is_fresh(const Vm *vm)
+{
+    return vm->fresh && vm->state == VM_PAUSED;
 }
 
 gboolean vm_has_ended(const Vm *vm)

@@ -116,6 +116,9 @@ const char *vm_state_name(VmState state);
 /* vm_has_ended() - whether it will not run again by a resume: off, crashed or gone */
 gboolean vm_has_ended(const Vm *vm);
 
+/* vm_is_fresh() - whether it was started and has not run yet, when it was last asked */
+gboolean vm_is_fresh(const Vm *vm);
+
 /* vm_await_end_of_lost() - when its monitor was lost, its process most likely ends in this moment:
  * await that, so that vm_state() is true
  */

@@ -68,6 +68,13 @@ def unlock_disk_when_refused(scene):
     processes.kill(scene.locker.pid)
 
 
+def unlock_disk_and_resolve(scene):
+    """Until then it is locked for the source, too."""
+    scene.await_state(scene.source, "undecided")
+    processes.kill(scene.locker.pid)
+    scene.resolve(scene.source)
+
+
 # QEMU. One that is another version only in what it says of itself when it is asked what it can do; what
 # it then runs is the real one.
 
@@ -176,6 +183,8 @@ def rows():
     yield refused("the destination has no disk image", (HOST,), hide_disk)
     yield Row("the destination's disk image is locked by somebody else, until it is refused", "commit",
               Expected(SOURCE, (HOST,)), inject=lock_disk, meanwhile=unlock_disk_when_refused)
+    yield Row("the disk image is locked by somebody else, until an operator resolves", "commit",
+              Expected(SOURCE, (HOST,)), inject=lock_disk, mend=unlock_disk_and_resolve)
     yield refused("the destination's QEMU is older than 10.0", (HOST,), use_qemu('s/"major": 10/"major": 9/'))
     yield refused("the destination's QEMU does not know the machine type", (HOST,),
                   use_qemu("/^pc-q35-1/d"))

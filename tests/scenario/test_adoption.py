@@ -2,12 +2,16 @@
 """dmore-pair is killed: its VMs go on, and another one takes them over, which nobody at the console loses
 a key by."""
 
+import os
+import signal
+import subprocess
 import time
 
 import pytest
 
 from lab import CommandFailed, Pair, processes
 from lab.typist import Typist
+from lab.waiting import await_true
 
 BACK_S = 2  # from the end of a dmore-pair to the first key that arrives in the guest
 
@@ -138,3 +142,35 @@ def test_down_without_dmore_pair(lab):
     assert not files.exists()
     for vm in ("user_vm", "domain_r"):
         assert processes.await_end(status[vm]["pid"], 0)
+
+
+def test_log_of_an_earlier_pair_is_still_open(lab):
+    """The kernel watches a removed directory for as long as a file of it is open; the next pair of that
+    name is taken over all the same."""
+    pair = Pair(lab, "again", 61).up(lab.a)
+    with open(lab.a.pair_files("again") / "pair.log", encoding="utf-8"):
+        pair.down()
+        pair.up(lab.a)
+        processes.kill(dmore_pair(pair))
+        await_adoption(pair, 1)
+    pair.down()
+
+
+def test_killed_while_it_starts_another_user_vm(lab):
+    """A user VM that has not run yet is not there afterwards, and is asked for again."""
+    pair = Pair(lab, "afresh", 62).up(lab.a)
+    before = pair.status()
+    processes.kill(before["user_vm"]["pid"])
+    await_true(lambda: pair.status()["user_vm"]["state"] == "gone", 10, "the user VM is gone")
+    os.kill(before["domain_r"]["pid"], signal.SIGSTOP)  # it does not take up its streams
+    up = subprocess.Popen(lab.a.dmore("up", pair.file), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        await_true(lambda: pair.status()["user_vm"]["state"] == "paused", 20, "another one is there")
+        processes.kill(dmore_pair(pair))
+    finally:
+        os.kill(before["domain_r"]["pid"], signal.SIGCONT)
+        assert up.wait() != 0
+    assert await_adoption(pair, 1)["user_vm"]["state"] == "gone"
+    pair.dmore("up", pair.file)
+    assert pair.status()["user_vm"]["state"] == "running"
+    pair.down()
