@@ -282,7 +282,8 @@ gboolean relay_drained(gpointer user)
         const Stream *stream = &relay->streams[i];
         int queued = 0;
 
-        if (stream->broken)
+        /* What is in the ring of one that begins anew is dropped. */
+        if (stream->broken || stream->anew)
             continue;
         if (ioctl(stream->ends.host, SIOCOUTQ, &queued) < 0 || queued > 0)
             return FALSE;
