@@ -9,6 +9,7 @@ So both have the same machine, memory, graphics card, guest and accelerator.
 import itertools
 import json
 import os
+import re
 import subprocess
 import time
 
@@ -70,9 +71,18 @@ class Dmore(System):
     def migrate(self, _):
         """Move to the other host; what it took, in ms, and bytes. The bandwidth is the host's."""
         result = self.pair.migrate()
+        translated = self.translated_blocks()
         return {"total": result["total_ms"], "user VM": result["user_vm_pause_ms"],
                 "Domain R": result["domain_r_pause_ms"], "bytes of Domain R": result["domain_r_bytes"],
+                **({"blocks": translated} if translated else {}),
                 **{entry["name"]: entry["ms"] for entry in result["phases"]}}
+
+    def translated_blocks(self):
+        """How many blocks of the guest's code the user VM's QEMU has translated; 0 where the processor runs them."""
+        if self.pair.status()["accelerator"] != "tcg":
+            return 0
+        told = self.pair.user_vm_monitor("x-query-jit")["human-readable-text"]
+        return int(re.search(r"TB count +(\d+)", told)[1])
 
     def pids(self):
         status = self.pair.status()
