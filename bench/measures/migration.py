@@ -94,7 +94,7 @@ def migration(lab_of):
     result.note(f"All with {BANDWIDTH >> 20} MB/s. The guest draws a line every {DRAW_MS} ms; \"dirty\": and writes "
                 f"{LOADS['dirty'].split()[0]} MB/s of memory. QEMU's client connects again, see the text.")
     if blocks := figure(pair, "idle", "blocks"):
-        result.note(f"When `dmore migrate` returned, {number(figure(pair, 'idle', 'retire'))} ms after the resume, the user VM's QEMU had "
+        result.note(f"When `dmore migrate` returned, about {number(figure(pair, 'idle', 'retire'))} ms after the resume, the user VM's QEMU had "
                     f"translated {number(blocks)} blocks of its guest's code anew.")
     bars(result, "ms", median, log=True, kinds=[f"{load}: {what}" for load in LOADS for what in ("total", "gap", "user VM")])
     return result
