@@ -41,11 +41,12 @@ static gboolean put_damage(const struct region *region, const struct screen_tile
                            struct record_writer *writer, GError **error)
 {
     g_autofree struct screen_tiles *tiles = g_memdup2(changed, sizeof(*changed));
-    uint32_t sequence;
+    struct screen_state screen;
 
+    /* As the host has set it, whatever Domain R has made of the sequence number. */
+    screen_save(region, &screen);
     screen_pending(region, tiles);
-    if (screen_copy_put_tiles(writer, HANDOVER_DAMAGE, screen_geometry(region, &sequence), tiles) ==
-        0)
+    if (screen_copy_put_tiles(writer, HANDOVER_DAMAGE, screen.geometry, tiles) == 0)
         return TRUE;
     g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_FAILED, "no memory for the handover");
     return FALSE;
