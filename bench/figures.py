@@ -22,6 +22,6 @@ def number(value):
         return "-"
     if isinstance(value, str):
         return value
-    if isinstance(value, int) or value >= 100:
+    if isinstance(value, int) or value >= 100 or value == 0:
         return f"{value:.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
