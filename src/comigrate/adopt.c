@@ -77,6 +77,8 @@ static void run_here(Pair *pair, gboolean was_migrating)
     /* One that stands still beside a user VM that runs is replaced. */
     if (!bring_back(pair->domain_r, &error))
         g_warning("%s", error->message);
+    if (was_migrating)
+        pair_announce(pair);
     pair_set_state(pair, PAIR_RUNNING);
 }
 

@@ -204,14 +204,6 @@ static gboolean resume(Run *run, gint64 committed_us, JsonObject *running, GErro
     return TRUE;
 }
 
-static void announce(Vm *vm)
-{
-    g_autoptr(GError) error = NULL;
-
-    if (!vm_announce(vm, &error))
-        g_warning("switches were not told where %s is now: %s", vm_name(vm), error->message);
-}
-
 typedef struct {
     Run *run;
     gboolean lost_told;
@@ -312,8 +304,7 @@ static gboolean run_commit(Run *run, GError **error)
     }
     pair->migrations++;
     pair_set_state(pair, resumed ? PAIR_RUNNING : PAIR_UNDECIDED);
-    announce(pair->domain_r);
-    announce(pair->user_vm);
+    pair_announce(pair);
 
     json_object_set_int_member(running, "total_us", g_get_monotonic_time() - committed_us);
     hold_point(HOLD_RESUMED);

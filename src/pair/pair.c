@@ -282,6 +282,18 @@ void pair_show_screen(Pair *pair)
                   (struct screen_rect){.width = SCREEN_MAX_WIDTH, .height = SCREEN_MAX_HEIGHT});
 }
 
+void pair_announce(const Pair *pair)
+{
+    Vm *const vms[] = {pair->domain_r, pair->user_vm};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(vms); i++) {
+        g_autoptr(GError) error = NULL;
+        if (vm_state(vms[i]) == VM_RUNNING && !vm_announce(vms[i], &error))
+            g_warning("switches were not told where %s is now: %s", vm_name(vms[i]),
+                      error->message);
+    }
+}
+
 gboolean pair_run_here(Pair *pair, GError **error)
 {
     if (!vm_resume(pair->user_vm, error))
@@ -290,7 +302,9 @@ gboolean pair_run_here(Pair *pair, GError **error)
     pair_show_screen(pair);
     relay_thaw(pair->relay);
     pair_tell_user_vm(pair, vm_state(pair->user_vm));
-    return vm_resume(pair->domain_r, error);
+    gboolean resumed = vm_resume(pair->domain_r, error);
+    pair_announce(pair);
+    return resumed;
 }
 
 gboolean pair_show_end(Pair *pair, GError **error)

@@ -158,6 +158,14 @@ void pair_show_screen(Pair *pair);
 /* pair_tell_user_vm() - tell Domain R what the user VM's state is */
 void pair_tell_user_vm(Pair *pair, VmState state);
 
+/* pair_announce() - tell switches that the addresses of both VMs are here
+ *
+ * For when another host may have said so of itself: QEMU does when it has loaded a VM, whether that
+ * runs there or not. What is sent to a VM goes to the wrong host until then, or until it sends
+ * something itself, which a console that nobody types into may not do for long.
+ */
+void pair_announce(const Pair *pair);
+
 /* pair_run_here() - run a pair whose VMs stand still: it was undecided, and somebody has decided
  * Awaits. Return: FALSE, the pair still undecided, when the user VM cannot run.
  */
