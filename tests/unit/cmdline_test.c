@@ -79,10 +79,8 @@ static void assert_common(char **arguments)
     assert_has(arguments, "-chardev", monitor);
     assert_has(arguments, "-mon", "chardev=monitor,mode=control");
 
-    /* QEMU under TCG corrupts a migrated guest whose memory is not the first object. */
-    int first = find(arguments, "-object", "");
-
-    assert_string_equal(arguments[first + 1], "memory-backend-ram,id=ram,size=268435456");
+    /* 8 kB more than asked for, or TCG loses pages in a live migration. */
+    assert_has(arguments, "-object", "memory-backend-ram,id=ram,size=268443648");
     assert_true(find(arguments, "-machine", "memory-backend=ram") > 0);
 }
 
@@ -94,7 +92,7 @@ static void test_user_vm(void **state)
     assert_common(arguments);
     assert_has(arguments, "-accel", "tcg");
     assert_has(arguments, "-machine", "pc-q35-10.0,memory-backend=ram");
-    assert_has(arguments, "-m", "size=262144K");
+    assert_has(arguments, "-m", "size=262152K");
     assert_has(arguments, "-display", "dbus,p2p=yes");
     assert_has(arguments, "-device", "virtio-vga,id=video");
     assert_has(arguments, "-chardev", "socket,id=keyboard,fd=11");
@@ -174,7 +172,7 @@ static void test_domain_r(void **state)
                "pc-q35-10.0,memory-backend=ram,nvdimm=on,smm=off,usb=off,sata=off,"
                "hpet=off");
     assert_has(arguments, "-accel", "tcg,tb-size=16");
-    assert_has(arguments, "-m", "size=262144K,slots=1,maxmem=327680K");
+    assert_has(arguments, "-m", "size=262152K,slots=1,maxmem=327688K");
     assert_has(arguments, "-object",
                "memory-backend-file,id=region,mem-path=/run/a,,b/region,size=67108864,share=on");
     assert_has(arguments, "-chardev", "file,id=console,path=/run/a,,b/console.log,append=on");
@@ -201,6 +199,21 @@ static void test_same_devices(void **state)
         assert_string_equal(source[j], destination[j < i ? j : j + 2]);
 }
 
+static void test_memory(void **state)
+{
+    UserVmSpec spec = user_spec();
+
+    spec.vm.accelerator = "kvm";
+    g_auto(GStrv) with_kvm = cmdline_user_vm(&probe, &spec);
+    assert_has(with_kvm, "-object", "memory-backend-ram,id=ram,size=268435456");
+    assert_has(with_kvm, "-m", "size=262144K");
+
+    spec.vm.accelerator = "tcg";
+    spec.vm.memory = (256u << 20) - 8192;
+    g_auto(GStrv) between_steps = cmdline_user_vm(&probe, &spec);
+    assert_has(between_steps, "-m", "size=262136K");
+}
+
 static void test_machine(void **state)
 {
     g_autoptr(GError) error = NULL;
@@ -223,7 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_user_vm),  cmocka_unit_test(test_user_vm_options),
         cmocka_unit_test(test_domain_r), cmocka_unit_test(test_same_devices),
-        cmocka_unit_test(test_machine),
+        cmocka_unit_test(test_memory),   cmocka_unit_test(test_machine),
     };
 
     return cmocka_run_group_tests_name("cmdline", tests, NULL, NULL);
