@@ -3,6 +3,8 @@
 if nothing had been."""
 
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -16,6 +18,21 @@ REMOVED = 20  # s, for dmored to clean up
 PHASES = ["offer", "prepare", "pre-copy", "converged", "stop-r", "quiesce", "stop-u", "handover", "complete"]
 DOMAIN_R_IS_STOPPED = PHASES[PHASES.index("stop-r") + 1:]  # at the beginning of the phase
 USER_VM_IS_STOPPED = PHASES[PHASES.index("stop-u") + 1:]
+
+
+# Runs on a host; ends when a hypervisor there has announced a VM's address to the switch (RARP).
+LISTENER = """
+import socket
+packets = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))  # every protocol
+packets.bind(("up0", 3))
+packets.settimeout(60)
+print("listening", flush=True)
+while True:
+    _, (_, protocol, way, *_) = packets.recvfrom(2048)
+    if protocol == 0x8035 and way == socket.PACKET_OUTGOING:
+        break
+print("heard", flush=True)
+"""
 
 
 @pytest.fixture
@@ -72,7 +89,8 @@ def test_too_late(held, console, lab):
 
 
 def test_cancelled_while_nothing_is_heard(held, console, lab):
-    """The other host's dmore-pair stands still when both VMs have stopped: a cancel does not wait for it."""
+    """The other host's dmore-pair stands still when both VMs have stopped: a cancel does not wait for it.
+    The hypervisors there have announced the VMs' addresses, so they are announced here again."""
     held.hold_at("complete")
     typist = Typist(console.client)
     typist.start()
@@ -80,6 +98,10 @@ def test_cancelled_while_nothing_is_heard(held, console, lab):
     held.await_held()
     destination = lab.other(held.pair.host)
     there = set(destination.pair_processes()) - set(console.elsewhere)
+    listener = subprocess.Popen(held.pair.host.command([sys.executable, "-c", LISTENER]),
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    lab.on_close(listener.kill)
+    assert listener.stdout.readline() == "listening\n"
     with processes.halted(processes.parent(destination.hypervisor(held.pair.name))):
         held.release()
         # Both migrations have gone all their way when the VM says so.
@@ -90,6 +112,7 @@ def test_cancelled_while_nothing_is_heard(held, console, lab):
         migration.wait()
     assert failure.value.status == CANCELLED
     assert all(processes.await_end(pid) for pid in there)
+    assert listener.communicate(timeout=70)[0] == "heard\n"
     check_back_on_source(held, console, typist)
 
 
