@@ -91,6 +91,34 @@ static gboolean remove_files(const char *run, const char *name, RunFile kept, GE
     return TRUE;
 }
 
+/* Whether an entry is what GLib writes first, to rename it to one of the files: somebody who was
+ * killed in between has left it. Its name is the file's with six letters or digits more. */
+static gboolean is_half_written(const char *entry)
+{
+    const char *ending = strrchr(entry, '.');
+
+    if (!ending || strlen(ending) != 7)
+        return FALSE;
+    for (int i = 0; i < RUN_FILES; i++)
+        if (strlen(files[i].name) == (gsize)(ending - entry) &&
+            g_str_has_prefix(entry, files[i].name))
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean remove_half_written(const char *directory, GError **error)
+{
+    g_autoptr(GDir) listing = g_dir_open(directory, 0, NULL);
+    const char *entry = NULL;
+
+    while (listing && (entry = g_dir_read_name(listing))) {
+        g_autofree char *path = g_build_filename(directory, entry, NULL);
+        if (is_half_written(entry) && unlink(path) < 0 && errno != ENOENT)
+            return fail(error, "remove", path);
+    }
+    return TRUE;
+}
+
 /* Whether @fd is still the file at @path: it may have been removed before it was locked. */
 static gboolean is_file_at(int fd, const char *path)
 {
@@ -231,7 +259,7 @@ gboolean rundir_remove(const char *run, const char *name, GError **error)
     g_autofree char *claim = rundir_path(run, name, RUN_CLAIM);
     g_autofree char *keeper = rundir_path(run, name, RUN_KEEPER);
 
-    if (!remove_files(run, name, RUN_FILES, error))
+    if (!remove_files(run, name, RUN_FILES, error) || !remove_half_written(directory, error))
         return FALSE;
     /* The locks go last: until then the name is taken. */
     if (unlink(claim) < 0 && errno != ENOENT)

@@ -113,6 +113,24 @@ static void test_left_over(void **state)
     close(claim);
 }
 
+static void test_half_written(void **state)
+{
+    const char *run = *state;
+    g_autofree char *half = g_build_filename(run, "web1", "state.3XRAZ3", NULL);
+    g_autofree char *foreign = g_build_filename(run, "web1", "state.backup1", NULL);
+
+    assert_true(rundir_create(run, "web1", NULL));
+    assert_true(g_file_set_contents(half, "{", -1, NULL));
+    assert_true(g_file_set_contents(foreign, "", -1, NULL));
+    assert_false(rundir_remove(run, "web1", NULL));
+    assert_false(g_file_test(half, G_FILE_TEST_EXISTS));
+    assert_true(g_file_test(foreign, G_FILE_TEST_EXISTS));
+
+    assert_int_equal(unlink(foreign), 0);
+    assert_true(g_file_set_contents(half, "{", -1, NULL));
+    assert_true(rundir_remove(run, "web1", NULL));
+}
+
 static void test_list(void **state)
 {
     g_auto(GStrv) none = rundir_list("/nonexistent/run", NULL);
@@ -168,8 +186,10 @@ static void test_wrong_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_run(test_claim), with_run(test_inherited_claim), with_run(test_left_over),
-        with_run(test_list),  with_run(test_foreign_file),    with_run(test_wrong_names),
+        with_run(test_claim),       with_run(test_inherited_claim),
+        with_run(test_left_over),   with_run(test_half_written),
+        with_run(test_list),        with_run(test_foreign_file),
+        with_run(test_wrong_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
