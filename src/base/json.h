@@ -15,7 +15,8 @@
  * @text: @size bytes
  *
  * Nothing but one object of JSON (RFC 8259) and blanks around it is taken; json-glib takes much
- * more.
+ * more. A number with a point or an exponent is smaller than 2^53, so that what is taken can be
+ * written again.
  *
  * Return: (transfer full): NULL with DMORE_ERROR_PEER and a clause: "is not JSON: ...".
  */

@@ -61,6 +61,8 @@ static void only_one_object_is_taken(void **state)
         "{\"a\":/*\"*/1}",
         "{\"a\":1 // b\n}",
         "var x = {}",
+        "{\"a\":1e17}",
+        "{\"a\":[{\"b\":-1e400}]}",
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(refused); i++) {
