@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/json.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
-
-/* From here on a double is not exact to the unit, and json-glib's writer makes texts of some, such
- * as 1e17 and what is too large for a double, that its parser does not take. */
-#define REAL_MAX 9007199254740992.0 /* 2^53, RFC 8259, section 6 */
 
 /* What stands outside of strings in JSON. The parser takes more, such as comments, in which a quote
  * begins no string, and strings in single quotes: whoever counts brackets without it would be led
@@ -45,30 +40,6 @@ static const char *scan(const char *text, gsize size)
     return NULL;
 }
 
-/* can_be_written() - whether a value, with all in it, is the same when it is sent on */
-static gboolean can_be_written(JsonNode *node)
-{
-    gboolean can = TRUE;
-
-    if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_DOUBLE)
-        can = fabs(json_node_get_double(node)) < REAL_MAX;
-    if (JSON_NODE_HOLDS_ARRAY(node)) {
-        JsonArray *array = json_node_get_array(node);
-
-        for (guint i = 0; can && i < json_array_get_length(array); i++)
-            can = can_be_written(json_array_get_element(array, i));
-    }
-    if (JSON_NODE_HOLDS_OBJECT(node)) {
-        JsonObjectIter iter;
-        JsonNode *member = NULL;
-
-        json_object_iter_init(&iter, json_node_get_object(node));
-        while (can && json_object_iter_next(&iter, NULL, &member))
-            can = can_be_written(member);
-    }
-    return can;
-}
-
 JsonObject *json_parse(const char *text, gsize size, GError **error)
 {
     g_autoptr(JsonParser) parser = json_parser_new_immutable();
@@ -90,11 +61,42 @@ JsonObject *json_parse(const char *text, gsize size, GError **error)
         g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_PEER, "is not a JSON object");
         return NULL;
     }
-    if (!can_be_written(root)) {
-        g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_PEER, "has a number that is too large");
-        return NULL;
-    }
     return json_node_dup_object(root);
+}
+
+/* node_can_be_written() - of a value, with all in it. json-glib's writer puts ".0" behind a real
+ * without a point, with an exponent or none: 1e17 becomes "1e+17.0", and 1e400 "inf.0". */
+static gboolean node_can_be_written(JsonNode *node)
+{
+    gboolean can = TRUE;
+
+    if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_DOUBLE) {
+        char text[G_ASCII_DTOSTR_BUF_SIZE];
+
+        g_ascii_dtostr(text, sizeof(text), json_node_get_double(node));
+        can = strchr(text, '.') || !strpbrk(text, "en");
+    }
+    if (JSON_NODE_HOLDS_ARRAY(node)) {
+        JsonArray *array = json_node_get_array(node);
+
+        for (guint i = 0; can && i < json_array_get_length(array); i++)
+            can = node_can_be_written(json_array_get_element(array, i));
+    }
+    if (JSON_NODE_HOLDS_OBJECT(node))
+        can = json_can_be_written(json_node_get_object(node));
+    return can;
+}
+
+gboolean json_can_be_written(JsonObject *object)
+{
+    JsonObjectIter iter;
+    JsonNode *member = NULL;
+    gboolean can = TRUE;
+
+    json_object_iter_init(&iter, object);
+    while (can && json_object_iter_next(&iter, NULL, &member))
+        can = node_can_be_written(member);
+    return can;
 }
 
 static JsonNode *value(JsonObject *object, const char *name, GType type)

@@ -15,12 +15,18 @@
  * @text: @size bytes
  *
  * Nothing but one object of JSON (RFC 8259) and blanks around it is taken; json-glib takes much
- * more. A number with a point or an exponent is smaller than 2^53, so that what is taken can be
- * written again.
+ * more.
  *
  * Return: (transfer full): NULL with DMORE_ERROR_PEER and a clause: "is not JSON: ...".
  */
 JsonObject *json_parse(const char *text, gsize size, GError **error);
+
+/* json_can_be_written() - whether an object's text, as json-glib writes it, can be read again
+ *
+ * It cannot with a few numbers, such as 1e17. Asked about what somebody else has sent and what is
+ * to be kept or sent on.
+ */
+gboolean json_can_be_written(JsonObject *object);
 
 /* The text stays the object's. */
 const char *json_get_text(JsonObject *object, const char *name, const char *fallback);

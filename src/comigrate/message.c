@@ -38,14 +38,20 @@ LinkMessage *link_message_cut(GByteArray *input, GError **error)
         return NULL;
 
     const char *text = (const char *)input->data + HEADER_SIZE;
-    JsonObject *object = json_parse(text, text_length, error);
+    g_autoptr(JsonObject) object = json_parse(text, text_length, error);
     if (!object) {
         g_prefix_error(error, "it sent a message that ");
         return NULL;
     }
+    if (!json_can_be_written(object)) {
+        /* What a message tells of a co-migration goes into the pair's state as it is. */
+        g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_PEER,
+                            "it sent a message that has a number out of range");
+        return NULL;
+    }
 
     LinkMessage *message = g_new0(LinkMessage, 1);
-    message->object = object;
+    message->object = g_steal_pointer(&object);
     message->bytes = g_bytes_new(text + text_length, bytes_length);
     g_byte_array_remove_range(input, 0, (guint)(HEADER_SIZE + text_length + bytes_length));
     return message;
