@@ -15,6 +15,7 @@ from .row import DESTINATION, EITHER, LOST, SOURCE, UNSEEN, WHOLE, Row
 from .scene import LINE, LOOK_S, Scene, await_true
 
 SETTLED_TIMEOUT = 30  # s, after the fault has been mended
+TYPED_TIMEOUT = 30  # s, for what has been typed to arrive; more where Domain R stood still, see _typed_timeout()
 MARKER = "still here\n"
 
 
@@ -216,11 +217,17 @@ def _check_typing(scene, expected):
     if not expected.replug and (troubles := scene.guest.troubles(scene.console.mark)):
         raise Failure(f"the guest reports {troubles}")
     if expected.typing == WHOLE:
-        scene.console.check_typed(scene.typist.text)
+        scene.console.check_typed(scene.typist.text, _typed_timeout(scene))
     else:
         _check_typing_goes_on(scene, expected.typing)
     scene.guest.await_held([])
     return expected.typing
+
+
+def _typed_timeout(scene):
+    """TCP repeats what nobody acknowledges at intervals that double, so after Domain R has stood still it
+    hears of a client within as long again, unless the source forwards what the client has sent."""
+    return TYPED_TIMEOUT + scene.since_start()
 
 
 def _check_typing_goes_on(scene, typing):

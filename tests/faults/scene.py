@@ -58,6 +58,7 @@ class Scene:
             host.start_dmored(self.lab.environment)
         self.bench = self.console = self.client = self.typist = self.migration = None
         self.moment = None
+        self._started = 0
         self._logged = {}
         self._benches = 0
         self._visitors = contextlib.ExitStack()
@@ -127,12 +128,17 @@ class Scene:
     def start(self, moment):
         """Begin the co-migration, to be held at a moment; until it is held there."""
         self.moment = moment
+        self._started = time.monotonic()
         if moment:
             self.hold.write_text(moment)
         self._logged = {host: len(self.pair_log(host)) for host in self.lab.hosts.values()}
         self.migration = self.pair.start_migrate(self.destination)
         if moment:
             self._await_held(self.destination if moment in ("committed", "resumed") else self.source)
+
+    def since_start(self):
+        """How long ago the co-migration began, in s."""
+        return time.monotonic() - self._started
 
     def _await_held(self, host):
         """The log says it; progress tells of a phase a little before it is held."""
