@@ -15,8 +15,6 @@ from lab import Pair, processes
 from .look import DMORE_PAIR, USER_VM
 from .row import BUSY, DESTINATION, DONE, FAILED, HOST, PEER, SOURCE, TIMEOUT, Expected, Row
 
-QEMU = "qemu-system-x86_64"
-
 
 def back_to_normal(scene):
     scene.destination.write_config()
@@ -90,7 +88,7 @@ esac
 def use_qemu(change):
     def arrange(scene):
         path = scene.lab.directory / "other-qemu"
-        path.write_text(INTERVIEWED.format(qemu=shutil.which(QEMU), change=change))
+        path.write_text(INTERVIEWED.format(qemu=scene.lab.lives.qemu, change=change))
         path.chmod(0o755)
         scene.destination.write_config(qemu=path)
         scene.start_dmored(scene.destination)
@@ -172,6 +170,7 @@ def take_name(scene):
 
 def give_name_back(scene):
     scene.namesake.down()
+    scene.lab.lives.pardon(scene.pair.name)
 
 
 def rows():

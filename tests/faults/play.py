@@ -46,8 +46,10 @@ def play(row, scene):
     begun = time.monotonic()
     try:
         scene.begin()
+        pair = scene.pair.name
         _happen(row, scene, outcome)
         _judge(row, scene, outcome)
+        outcome.problems += scene.lab.lives.troubles(pair)
     except Failure as failure:
         outcome.problems.append(str(failure))
     except (AssertionError, CommandFailed, Disconnected, TimeoutError, LookupError) as problem:

@@ -64,9 +64,14 @@ class Bench:
         assert picture.colours(2) == 2, "the screen is empty"
         return picture
 
+    def check_lives(self):
+        """At no time two copies of a VM have run, nor Domain R without its user VM."""
+        assert self.lab.lives.troubles(self.pair.name) == []
+
     def close(self):
         self.pair.down()
         self.guest.close()
+        self.check_lives()
 
 
 def explain(typed, expected, repeats):
@@ -134,6 +139,7 @@ class Console:
         assert not self.client.disconnected(), "the client is not connected any more"
         self.guest.await_held([])
         assert self.guest.troubles(self.mark) == []
+        self.bench.check_lives()
         # Connections of earlier stories may still be ending.
         connections = [connection for connection in self.capture.stop() if connection.opened]
         assert len(connections) == clients

@@ -25,6 +25,7 @@ import time
 import uuid
 
 from . import processes
+from .lives import Lives
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RUN = pathlib.Path("/run")  # short: paths of sockets may have 107 characters
@@ -94,6 +95,8 @@ class Host:
         }
         if bandwidth:
             self.settings["bandwidth"] = bandwidth
+        if lab.lives:
+            self.settings["qemu"] = lab.lives.qemu
         self.write_config()
         self.dmored = None
 
@@ -230,16 +233,18 @@ class Host:
 
 
 class Lab:
-    def __init__(self, bandwidth=None, dmored=True, environment=None):
+    def __init__(self, bandwidth=None, dmored=True, environment=None, lives=True):
         """
         bandwidth: of a host's memory streams, as in its configuration file
         environment: further variables for dmored and dmore
+        lives: whether each VM's QEMU tells when it runs
         """
         sweep()
         self.tools = paths()
         self.environment = environment or {}
         self.name = f"{PREFIX}{os.getpid()}x{Lab._next()}"
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=RUN))
+        self.lives = Lives(self.directory / "lives") if lives else None
         self._closers = []
         self.closed = False
         atexit.register(self.close)

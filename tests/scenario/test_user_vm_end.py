@@ -100,6 +100,7 @@ def test_paused_is_said(mortal):
     told = mortal.watcher.journal.mark()
     mortal.pair.user_vm_monitor("cont")
     mortal.await_name("mortal", told)
+    mortal.lab.lives.pardon("mortal")
 
 
 def test_another_user_vm_but_not_another_console(mortal):
