@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the guest in the user VM does by itself in the midst of a co-migration: it begins anew, or ends."""
+"""What the guest in the user VM does by itself in the midst of a co-migration: it begins anew, ends, or
+changes its memory faster than the link carries it."""
 
 import contextlib
 
-from .row import DESTINATION, DONE, FAILED, SOURCE, UNSEEN, Expected, Row
+from . import links
+from .row import CANCELLED, DESTINATION, DONE, FAILED, SOURCE, TIMEOUT, UNSEEN, Expected, Row
 
 MOMENTS = ("pre-copy", "converged", "stop-r", "stop-u")
 BEGUN_ANEW = Expected(DESTINATION, (DONE,), typing=UNSEEN, replug=True)
 BOOT_TIMEOUT = 150  # s
+
+# The pre-copy never ends: the guest dirties more megabytes a second, of so many megabytes, than the link carries bytes.
+DIRTY, CALM = "dirty 30 24", "dirty 0"
+LINK = 16 << 20
+TIME = 12  # s, after which it may be given up; the first pass takes half of it
 
 # Written to /proc/sysrq-trigger: at once, as when the guest's own kernel does it
 REBOOT, POWER_OFF, PANIC = "b", "o", "c"
@@ -51,6 +58,22 @@ def check_off(scene, host):
         raise LookupError(f"the console calls itself {visitor.connected['name']!r}")
 
 
+def outrun_link(scene):
+    links.link(scene).limit(LINK)
+    scene.guest.command(DIRTY)
+
+
+def cancel_when_told(scene):
+    """The operator hears that it will not come to an end."""
+    scene.migration.await_message("--auto-converge")
+    scene.cancel()
+
+
+def calm_down(scene):
+    scene.guest.command(CALM)
+    links.mend(scene)
+
+
 OFF = Expected(SOURCE, (FAILED,), typing=UNSEEN, end=check_off)
 
 
@@ -62,3 +85,7 @@ def rows():
         yield Row("guest panics, and is reset afterwards", moment, BEGUN_ANEW, inject=trigger(PANIC),
                   meanwhile=reset, mend=await_boot)
         yield Row("guest powers itself off", moment, OFF, inject=await_off)
+    yield Row("guest never converges; cancelled", None, Expected(SOURCE, (CANCELLED,)), arrange=outrun_link,
+              meanwhile=cancel_when_told, mend=calm_down)
+    yield Row("guest never converges; given up in time", None, Expected(SOURCE, (TIMEOUT,)), arrange=outrun_link,
+              mend=calm_down, options=("--timeout", TIME))

@@ -89,7 +89,7 @@ class Stage:
 
 def _happen(row, scene, outcome):
     row.arrange(scene)
-    scene.start(row.moment)
+    scene.start(row.moment, row.options)
     row.inject(scene)
     scene.release()
     row.meanwhile(scene)

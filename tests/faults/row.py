@@ -78,6 +78,7 @@ class Row:
     fault: what is done, in the words of the table
     moment: a phase, or one of the finer points of comigrate/hold.h, at which the co-migration is
         held; None: it is not held, and inject is called right after its begin
+    options: further words for `dmore migrate`
     quick: a part of `make check` as well
     """
 
@@ -88,6 +89,7 @@ class Row:
     inject: Callable = nothing
     meanwhile: Callable = nothing
     mend: Callable = nothing
+    options: tuple = ()
     quick: bool = False
 
     @property

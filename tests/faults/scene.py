@@ -125,14 +125,14 @@ class Scene:
         await_true(lambda: self.status(self.pair.host)["domain_r"].get("ready"), "Domain R is ready", BOOT_TIMEOUT)
         self.client = self.bench.client()
 
-    def start(self, moment):
-        """Begin the co-migration, to be held at a moment; until it is held there."""
+    def start(self, moment, options=()):
+        """Begin the co-migration, to be held at a moment; until it is held there. options: of `dmore migrate`"""
         self.moment = moment
         self._started = time.monotonic()
         if moment:
             self.hold.write_text(moment)
         self._logged = {host: len(self.pair_log(host)) for host in self.lab.hosts.values()}
-        self.migration = self.pair.start_migrate(self.destination)
+        self.migration = self.pair.start_migrate(self.destination, *options)
         if moment:
             self._await_held(self.destination if moment in ("committed", "resumed") else self.source)
 
