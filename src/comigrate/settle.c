@@ -138,6 +138,9 @@ static gboolean act(Run *run, Answer answer)
     return answer == ANSWER_RUNNING || answer == ANSWER_ENDED;
 }
 
+/* No cancel ends it: a question that is on its way may be answered by running the pair there, so
+ * whoever would decide otherwise here has to hear the answer first.
+ */
 static gboolean ask(Run *run, Link *link, Answer *answer, GError **error)
 {
     const Note *note = run->note;
@@ -147,10 +150,9 @@ static gboolean ask(Run *run, Link *link, Answer *answer, GError **error)
     json_object_set_string_member(question, "name", note->name);
     json_object_set_string_member(question, "uuid", note->uuid);
     json_object_set_string_member(question, "word", note_word_name(note->word));
-    if (!link_send(link, "settle", question, NULL, run->cancellable, error))
+    if (!link_send(link, "settle", question, NULL, NULL, error))
         return FALSE;
-    g_autoptr(LinkMessage) message =
-        link_receive(link, "settled", ANSWER_MS, run->cancellable, error);
+    g_autoptr(LinkMessage) message = link_receive(link, "settled", ANSWER_MS, NULL, error);
     if (!message)
         return FALSE;
     *answer = answer_from_name(json_get_text(message->object, "answer", NULL));
