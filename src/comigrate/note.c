@@ -84,13 +84,32 @@ gboolean note_stage(Note *note, const char *state, NoteWord word, GError **error
     return TRUE;
 }
 
+/* A word that could not be flushed may be there already: whoever reads it next has to find the one
+ * that holds.
+ */
+static void put_back(Note *note, const char *state)
+{
+    g_autoptr(GError) error = NULL;
+    gboolean done = note->word == NOTE_NONE
+                        ? statefile_remove(state, FOLDER, note->id, FALSE, &error)
+                        : note_stage(note, state, note->word, &error) &&
+                              statefile_take(state, FOLDER, note->id, FALSE, &error);
+
+    note->staged = NOTE_NONE;
+    if (!done)
+        g_critical("co-migration %s: what is noted may be newer than '%s', which holds: %s",
+                   note->id, words[note->word], error->message);
+}
+
 gboolean note_write(Note *note, const char *state, NoteWord word, gboolean stable, GError **error)
 {
     if (note->staged != word && !note_stage(note, state, word, error))
         return FALSE;
     note->staged = NOTE_NONE;
-    if (!statefile_take(state, FOLDER, note->id, stable, error))
+    if (!statefile_take(state, FOLDER, note->id, stable, error)) {
+        put_back(note, state);
         return FALSE;
+    }
     note->word = word;
     g_message("co-migration %s: noted '%s'", note->id, words[word]);
     return TRUE;

@@ -109,7 +109,12 @@ static gboolean write_half(const char *state, const char *folder, const char *na
     gsize length = 0;
     g_autofree char *data = g_key_file_to_data(text, &length, NULL);
 
-    return directory && write_file(half, data, length, stable, error);
+    if (!directory)
+        return FALSE;
+    if (write_file(half, data, length, stable, error))
+        return TRUE;
+    unlink(half); /* nobody else would */
+    return FALSE;
 }
 
 gboolean statefile_stage(const char *state, const char *folder, const char *name, GKeyFile *text,

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <glib/gstdio.h>
@@ -254,6 +255,29 @@ static void test_earlier_ones_are_forgotten(void **state)
     assert_null(note_load(*state, earlier->id, NULL));
 }
 
+/* A word that cannot be flushed is not left where the next one to read would believe it. */
+static void test_unflushed(void **state)
+{
+    g_autoptr(Note) note = make_note("host-b");
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GError) missing = NULL;
+    struct rlimit before;
+
+    assert_true(note_stage(note, *state, NOTE_OPEN, &error));
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    gboolean written = note_write(note, *state, NOTE_OPEN, TRUE, &error);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+
+    assert_false(written);
+    assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_HOST));
+    assert_int_equal(note->word, NOTE_NONE);
+    assert_null(note_load(*state, note->id, &missing));
+    assert_true(g_error_matches(missing, DMORE_ERROR, DMORE_ERROR_NOT_FOUND));
+    assert_written(note, *state, NOTE_OPEN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +291,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_earlier_ones_are_forgotten, make_state, remove_state),
         cmocka_unit_test_setup_teardown(test_unsettled, make_state, remove_state),
         cmocka_unit_test_setup_teardown(test_cannot_be_written, make_state, remove_state),
+        cmocka_unit_test_setup_teardown(test_unflushed, make_state, remove_state),
     };
 
     return cmocka_run_group_tests_name("note", tests, NULL, NULL);
