@@ -153,9 +153,23 @@ static gboolean check_end_is_near(Source *source, GError **error)
     return FALSE;
 }
 
+/* One that stands still would come out running on the other host. And QEMU does not hold the
+ * migration of a guest that has been stopped, or sleeps (ACPI S3): it never becomes ready.
+ */
+static gboolean check_running(Vm *vm, GError **error)
+{
+    if (vm_state(vm) == VM_RUNNING)
+        return TRUE;
+    g_set_error(error, DMORE_ERROR, DMORE_ERROR_BUSY,
+                "%s cannot be moved while it is %s; only a pair moves of which both VMs run",
+                vm_name(vm), vm_state_name(vm_state(vm)));
+    return FALSE;
+}
+
 static gboolean look_at_both(Source *source, GError **error)
 {
     if (!valve_look(&source->user_vm, error) || !valve_look(&source->domain_r, error) ||
+        !check_running(source->user_vm.vm, error) || !check_running(source->domain_r.vm, error) ||
         !check_end_is_near(source, error))
         return FALSE;
     if (g_get_monotonic_time() - source->told_us >= PROGRESS_US)
@@ -508,17 +522,6 @@ static gboolean run_phases(Source *source, GError **error)
         return FALSE;
     }
     return TRUE;
-}
-
-/* One that stands still would come out running on the other host. */
-static gboolean check_running(Vm *vm, GError **error)
-{
-    if (vm_state(vm) == VM_RUNNING)
-        return TRUE;
-    g_set_error(error, DMORE_ERROR, DMORE_ERROR_BUSY,
-                "%s cannot be moved while it is %s; only a pair moves of which both VMs run",
-                vm_name(vm), vm_state_name(vm_state(vm)));
-    return FALSE;
 }
 
 gboolean source_run(Pair *pair, const ComigrationOrder *order, ComigrationReport *report,

@@ -130,6 +130,23 @@ def test_interrupted_at_the_keyboard(held, console):
     check_back_on_source(held, console, typist)
 
 
+def test_user_vm_that_has_stopped(held, console):
+    """By an operator's hand here, as by a full disk: QEMU does not hold such a migration, and the VM would come
+    out running on the other host."""
+    held.hold_at("pre-copy")
+    typist = Typist(console.client)
+    typist.start()
+    migration = held.pair.start_migrate()
+    held.await_held()
+    held.pair.user_vm_monitor("stop")
+    held.release()
+    with pytest.raises(CommandFailed, match="while it is paused"):
+        migration.wait()
+    held.pair.user_vm_monitor("cont")
+    held.lab.lives.pardon(held.pair.name)
+    check_back_on_source(held, console, typist)
+
+
 def test_destination_dies_before_the_commit(held, console, lab):
     """The other host's half is killed; the source goes on alone. What a killed process leaves on its
     host, dmored removes."""
