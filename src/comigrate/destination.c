@@ -39,6 +39,8 @@ typedef struct {
     gboolean appeared;
     struct screen_geometry picture; /* the size of the picture that came ahead, or 0x0 */
     struct screen_tiles owed;       /* what clients have not seen of it */
+    gboolean unheard; /* the user VM has not answered its resume: it may run at any time, and until
+                         it is known to, Domain R stands still */
 } Run;
 
 static LinkMessage *await_message(Run *run, const char *message, int timeout_ms, GError **error)
@@ -85,7 +87,8 @@ static gboolean run_prepare(Run *run, GError **error)
     if (!pair_build(pair, run->destination->cancellable, error))
         return FALSE;
     run->appeared = TRUE;
-    run->destination->appeared(pair, run->note, run->destination->data);
+    if (!run->destination->appeared(pair, run->note, run->destination->data, error))
+        return FALSE;
 
     const char *address = host->migration_address ? host->migration_address : link_local(run->link);
     g_autofree char *user_vm =
@@ -116,7 +119,8 @@ static gboolean run_converged(Run *run, GError **error)
 
 static gboolean run_handover(Run *run, GError **error)
 {
-    g_autoptr(LinkMessage) handover = await_message(run, "handover", SOURCE_MS, error);
+    /* Until the last moment has come, for which a busy guest lets it wait, the pre-copy goes on. */
+    g_autoptr(LinkMessage) handover = await_message(run, "handover", PRE_COPY_MS, error);
 
     return handover &&
            handover_restore(&run->pair->region->region, run->pair->relay, &run->owed,
@@ -188,6 +192,9 @@ static gboolean resume(Run *run, gint64 committed_us, JsonObject *running, GErro
             return FALSE;
         }
         g_critical("the user VM came here but may not run: %s", failure->message);
+        run->unheard = g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_TIMEOUT);
+        if (run->unheard)
+            return TRUE;
         g_clear_error(&failure);
     }
     json_object_set_int_member(running, "user_vm_us", g_get_monotonic_time() - committed_us);
@@ -263,19 +270,25 @@ static void note_presence(const Pair *pair, gboolean stable)
         g_warning("after a reboot nothing will tell that the pair was here: %s", error->message);
 }
 
-/* A pair that was committed to and has surely not run: it may be ended. */
+/* A pair that was committed to and has surely not run: it may be ended. Where its note cannot be
+ * written anew, on a full disk for one, it is removed: without one nobody says that it runs here.
+ */
 static gboolean take_back_note(Run *run)
 {
     const char *state_dir = run->destination->host->state_dir;
-    g_autoptr(GError) error = NULL;
+    g_autoptr(GError) unwritten = NULL;
+    g_autoptr(GError) unremoved = NULL;
 
-    if (note_write(run->note, state_dir, NOTE_INCOMING, TRUE, &error)) {
-        presence_remove(state_dir, run->note->name, run->note->uuid);
-        return TRUE;
+    if (!note_write(run->note, state_dir, NOTE_INCOMING, TRUE, &unwritten)) {
+        g_critical("%s", unwritten->message);
+        if (!note_remove(run->note, state_dir, TRUE, &unremoved)) {
+            /* It would be said to run here, by the note. So it has to stay, run or not. */
+            g_critical("%s", unremoved->message);
+            return FALSE;
+        }
     }
-    /* It would be said to run here, by the note. So it has to stay, run or not. */
-    g_critical("%s", error->message);
-    return FALSE;
+    presence_remove(state_dir, run->note->name, run->note->uuid);
+    return TRUE;
 }
 
 static gboolean run_commit(Run *run, GError **error)
@@ -303,7 +316,7 @@ static gboolean run_commit(Run *run, GError **error)
         return FALSE;
     }
     pair->migrations++;
-    pair_set_state(pair, resumed ? PAIR_RUNNING : PAIR_UNDECIDED);
+    pair_set_state(pair, resumed && !run->unheard ? PAIR_RUNNING : PAIR_UNDECIDED);
     pair_announce(pair);
 
     json_object_set_int_member(running, "total_us", g_get_monotonic_time() - committed_us);

@@ -23,8 +23,9 @@ typedef struct {
     GCancellable *cancellable; /* ends it before the pair is loaded */
     const Verdict *verdict;    /* looked at while a loaded pair waits for the commit */
     /* Called as soon as the pair exists here, so that it can be asked for; @pair and @note stay the
-     * destination's until destination_run() returns the pair. */
-    void (*appeared)(Pair *pair, Note *note, gpointer data);
+     * destination's until destination_run() returns the pair. FALSE: it cannot be, and the pair is
+     * removed again. */
+    gboolean (*appeared)(Pair *pair, Note *note, gpointer data, GError **error);
     /* Called when everything of a pair that had appeared has been removed again. */
     void (*disappeared)(Pair *pair, gpointer data);
     gpointer data;

@@ -24,7 +24,7 @@
 int main(int argc, char **argv)
 {
     g_autofree char *config_path = NULL;
-    Program program = {.ready_fd = -1, .fd = -1};
+    Program program = {.ready_fd = -1, .fd = -1, .log_fd = -1};
     gboolean show_version = FALSE;
     const GOptionEntry entries[] = {
         {"config", 0, 0, G_OPTION_ARG_FILENAME, &config_path, "the host's configuration", "FILE"},

@@ -140,14 +140,15 @@ static void run_migrate(Service *service, Request *request)
     g_free(report.host);
 }
 
-/* A pair that a signal ends, most likely because the host goes down, has not been given up by
- * anybody: that it was here is told until somebody has read it.
+/* A pair that a signal ends, most likely because the host goes down, or whose VMs have both ended
+ * by themselves, has not been given up by anybody: that it was here is told until somebody has read
+ * it.
  */
 static void run_down(Service *service, Request *request)
 {
     const Pair *pair = service->pair;
 
-    if (!service->ending)
+    if (request)
         presence_remove(pair->host->state_dir, pair->config->name, pair->config->uuid);
     pair_end(service->pair);
     if (request)
@@ -470,10 +471,14 @@ gboolean service_show(Service *service, Pair *pair, GError **error)
     g_autofree char *made = pair_path(pair, RUN_CONTROL_MADE);
 
     service->pair = pair;
+    service->control = control_new(path, made, on_requested, service, error);
+    if (!service->control) {
+        service->pair = NULL;
+        return FALSE;
+    }
     pair->changed = on_pair_changed;
     pair->changed_data = service;
-    service->control = control_new(path, made, on_requested, service, error);
-    return service->control != NULL;
+    return TRUE;
 }
 
 void service_hide(Service *service)

@@ -90,8 +90,15 @@ static int run_up(Program *program, const char *path)
     return 0;
 }
 
+static void log_to(int fd, const char *name)
+{
+    dup2(fd, STDOUT_FILENO);
+    dup2(fd, STDERR_FILENO);
+    log_setup(name);
+}
+
 /* Until here this process has logged to dmored's log; from here on to that of the pair. */
-static void log_to_pair(const Pair *pair)
+static void log_to_pair(Program *program, const Pair *pair)
 {
     g_autofree char *path = pair_path(pair, RUN_PAIR_LOG);
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -100,21 +107,30 @@ static void log_to_pair(const Pair *pair)
         g_warning("cannot log to %s: %s", path, g_strerror(errno));
         return;
     }
-    dup2(fd, STDOUT_FILENO);
-    dup2(fd, STDERR_FILENO);
+    program->log_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    log_to(fd, pair->config->name);
     close(fd);
-    log_setup(pair->config->name);
 }
 
-static void on_appeared(Pair *pair, Note *note, gpointer data)
+/* The log of a pair that is gone is nobody's to read: what there is still to be said goes where it
+ * went before.
+ */
+static void log_to_dmored(Program *program, const char *name)
+{
+    if (program->log_fd < 0)
+        return;
+    log_to(program->log_fd, name);
+    close(program->log_fd);
+    program->log_fd = -1;
+}
+
+static gboolean on_appeared(Pair *pair, Note *note, gpointer data, GError **error)
 {
     Program *program = data;
-    g_autoptr(GError) error = NULL;
 
-    log_to_pair(pair);
+    log_to_pair(program, pair);
     arrival_begin(service_arrival(program->service), pair, note, program->peer);
-    if (!service_show(program->service, pair, &error))
-        g_warning("the pair cannot be asked for: %s", error->message);
+    return service_show(program->service, pair, error);
 }
 
 static void on_disappeared(Pair *pair, gpointer data)
@@ -123,6 +139,7 @@ static void on_disappeared(Pair *pair, gpointer data)
 
     arrival_end(service_arrival(program->service), NULL);
     service_hide(program->service);
+    log_to_dmored(program, pair->config->name);
 }
 
 /* Takes over @connection. */
@@ -192,9 +209,13 @@ static int run_settle(Program *program, const char *id)
     if (!note)
         return verb_failed(program, error);
     log_setup(note->name);
+    /* There is nothing to go back to; that this cannot be noted keeps nobody from asking. */
     if (note->word == NOTE_OPEN &&
-        !note_write(note, program->host->state_dir, NOTE_COMMIT, FALSE, &error))
-        return verb_failed(program, error);
+        !note_write(note, program->host->state_dir, NOTE_COMMIT, FALSE, &error)) {
+        g_critical("%s", error->message);
+        g_clear_error(&error);
+        note->word = NOTE_COMMIT;
+    }
     return settle_note(program->host, note, &settlement, service_cancellable(program->service),
                        &error)
                ? 0
@@ -218,7 +239,7 @@ static int run_adopt(Program *program, const char *name)
 
     if (!pair)
         return verb_failed(program, error);
-    log_to_pair(pair);
+    log_to_pair(program, pair);
     /* Nobody is answered before it is decided what the pair is. */
     if (!adopt_run(pair, &note, &error))
         return verb_failed(program, error);
