@@ -31,6 +31,8 @@ def flood(scene, what, count):
     process = subprocess.Popen(scene.lab.client_command(words), stdout=subprocess.PIPE, text=True)
     try:
         yield process
+        if process.poll() is not None:
+            raise RuntimeError(f"the clients have gone by themselves, with status {process.returncode}")
     finally:
         process.kill()
         process.wait()
@@ -49,4 +51,4 @@ def come(what, count):
 def rows():
     for words, (what, count) in FLOODS.items():
         for moment in ("pre-copy", "converged", "stop-r"):
-            yield Row(words, moment, GOES_ON, inject=come(what, count), quick=(what, moment) == ("input", "converged"))
+            yield Row(words, moment, GOES_ON, inject=come(what, count), quick=(what, moment) == ("visits", "converged"))

@@ -4,11 +4,17 @@ directory. It comes back as after a boot, or not before an operator has decided.
 
 from .row import DESTINATION, LOST, SOURCE, UNSEEN, Expected, Row
 
-BEFORE = ("pre-copy", "stop-u", "complete")  # of the phases in which nothing is loaded yet, some
+BEFORE = ("prepare", "pre-copy", "converged", "stop-u", "handover", "complete")  # nothing is loaded yet
 
 
 def power_off(side):
     return lambda scene: scene.power_off(getattr(scene, side))
+
+
+def power_off_when_loaded(scene):
+    """The destination has loaded both VMs, and waits for the commit."""
+    scene.await_state(scene.destination, "undecided")
+    scene.power_off(scene.source)
 
 
 def power_on(side):
@@ -35,11 +41,14 @@ def rows():
     def row(gone, moment, expected, mend=None):
         how = "operator resolves" if mend else "comes back"
         return Row(f"the {gone} host is gone; {how}", moment, expected, inject=power_off(gone),
-                   mend=mend or power_on(gone), quick=(gone, moment) == ("destination", "pre-copy"))
+                   mend=mend or power_on(gone), quick=(gone, moment, how) == ("destination", "commit", "comes back"))
 
     for moment in BEFORE:
         yield row("source", moment, lost)
         yield row("destination", moment, on_source)
+    # It has not committed, and nothing of the user VM is left but what the destination has loaded.
+    yield Row("the source host is gone; comes back", "complete-sent", on_destination, inject=power_off_when_loaded,
+              mend=power_on("source"))
     # The destination has both VMs, and the source's note says that it may have committed.
     yield row("source", "commit", on_destination)
     yield row("source", "commit", on_destination, resolve("destination", "source"))

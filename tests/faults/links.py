@@ -12,11 +12,12 @@ from lab.wire import BOTH, FROM_HOST, TO_HOST
 from .row import (CANCELLED, DESTINATION, DONE, EITHER, FAILED, PEER, SOURCE, TIMEOUT, UNDECIDED, Expected, Row)
 
 CUTS = {"both ways": BOTH, "one way, to the destination": TO_HOST, "one way, from the destination": FROM_HOST}
-BEFORE_COMMIT = ("prepare", "pre-copy", "stop-r", "handover", "complete")
+BEFORE_COMMIT = ("prepare", "pre-copy", "converged", "stop-r", "stop-u", "handover", "complete")
 GONE_BACK = Expected(SOURCE, (FAILED, PEER, TIMEOUT))
 ARRIVED = Expected(DESTINATION, (DONE,))
-# The commit was sent: the hosts settle it as soon as they hear each other again.
-SETTLED = Expected(DESTINATION, (DONE, UNDECIDED))
+# The commit may have been sent: the hosts settle it as soon as they hear each other again.
+SETTLED = Expected(DESTINATION, (UNDECIDED,))
+TIME = 10  # s, after which a move over a link that is too slow may be given up
 SLOW = 50000  # bytes a second
 DELAY_MS, LOSS_PERCENT = 300, 5
 
@@ -69,7 +70,11 @@ def cuts():
         for moment in BEFORE_COMMIT:
             yield Row(f"link cut {words}", moment, GONE_BACK, inject=cut(direction), mend=mend)
         yield Row(f"link cut {words}", "commit", SETTLED, inject=cut(direction), mend=mend)
-    yield Row("link cut between commit and its answer", "commit-sent", SETTLED, inject=cut(FROM_HOST), mend=mend)
+        yield Row(f"link cut {words}", "retire", ARRIVED, inject=cut(direction), mend=mend)
+    # The destination has the commit, and its answer is still to come.
+    for moment in ("committed", "resumed"):
+        yield Row("link cut between commit and its answer", moment, SETTLED, inject=cut(FROM_HOST), mend=mend,
+                  quick=moment == "resumed")
 
 
 def short_cuts():
@@ -85,6 +90,8 @@ def short_cuts():
 
 
 def bad_links():
+    yield Row(f"link of {SLOW // 1000} kB/s; given up in time", "prepare", Expected(SOURCE, (TIMEOUT,)),
+              inject=slow_down, mend=mend, options=("--timeout", TIME))
     for words, act in ((f"link of {SLOW // 1000} kB/s", slow_down),
                        (f"link with {DELAY_MS} ms delay, {LOSS_PERCENT} % loss", spoil)):
         yield Row(f"{words}; cancelled", "prepare", Expected(SOURCE, (CANCELLED,)), inject=act, meanwhile=cancel,

@@ -74,11 +74,6 @@ def files(host):
     return sorted(os.path.relpath(path, host.run_dir) for path in found)
 
 
-def descriptors(pid):
-    """How many file descriptors a process has."""
-    return len(list(pathlib.Path(f"/proc/{pid}/fd").iterdir()))
-
-
 def left_over(host, pair):
     """All that is on a host that has no pair, beside its dmored; memfds and locks live only as long as
     the processes that hold them."""

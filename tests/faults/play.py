@@ -46,10 +46,11 @@ def play(row, scene):
     begun = time.monotonic()
     try:
         scene.begin()
-        pair = scene.pair.name
         _happen(row, scene, outcome)
+        scene.look_at_lives()
         _judge(row, scene, outcome)
-        outcome.problems += scene.lab.lives.troubles(pair)
+        scene.look_at_lives()
+        outcome.problems += scene.troubles
     except Failure as failure:
         outcome.problems.append(str(failure))
     except (AssertionError, CommandFailed, Disconnected, TimeoutError, LookupError) as problem:
@@ -90,6 +91,7 @@ class Stage:
 def _happen(row, scene, outcome):
     row.arrange(scene)
     scene.start(row.moment, row.options)
+    scene.read_before = len(scene.console.typed())
     row.inject(scene)
     scene.release()
     row.meanwhile(scene)
@@ -174,7 +176,7 @@ def _check_lost(scene):
 
     def said():
         return [word for host in scene.lab.hosts.values() for status in [scene.status(host)]
-                if (word := status["user_vm"].get("state") or status["state"])]
+                if (word := status["user_vm"].get("state") or status["state"]) in ("gone", "lost")]
 
     def unsettled():
         return [note for host in scene.lab.hosts.values() for note in look.noted(host)
@@ -243,8 +245,9 @@ def _check_typing_goes_on(scene, typing):
     sent = scene.typist.begun.replace("\n", "\r").encode()
     repeats = scene.guest.repeats(scene.console.mark)
     before = without_repeats(scene.console.typed()[:-len(marker)], sent, repeats)
-    if not sent.startswith(before):
-        raise Failure(f"typed before the fault: {explain(before, sent[:len(before)], repeats)}")
+    if not sent.startswith(before) or len(before) + repeats < scene.read_before:
+        raise Failure(f"typed before the fault: {explain(before, sent[:len(before)], repeats)}; the guest had read "
+                      f"{scene.read_before} characters before the fault")
 
 
 def _move_again(scene):
@@ -258,6 +261,9 @@ def _move_again(scene):
     scene.guest.await_typed(len(text), since=mark)
     if (typed := scene.guest.typed(mark)) != text:
         raise Failure(f"at the move afterwards: {explain(typed, text, scene.guest.repeats(mark))}")
+    if troubles := scene.guest.troubles(mark):
+        raise Failure(f"at the move afterwards the guest reports {troubles}")
+    scene.guest.await_held([])
     _await_running(scene, to)
     scene.bench.check_screen(scene.client)
     return result["domain_r_pause_ms"]

@@ -13,6 +13,7 @@ from .row import BUSY, DESTINATION, DONE, EITHER, FAILED, PEER, REPLACED, SOURCE
 
 RING_SIZE = 0x11000
 PARTS = {  # (offset, size)
+    "header": (0, 32),
     "status": (0x1000, 20 + 128 + 512),  # but for the streams' generations, which would begin them anew
     "notice": (0x2000, 4),
     "settings": (0x10000, 0x30000),

@@ -48,6 +48,7 @@ class Scene:
     migration: `dmore migrate`, under way or done
     moment: at which it is held, or was
     message: what `dmore migrate` said when it failed
+    troubles: how the VMs have run as they must not
     """
 
     def __init__(self):
@@ -58,6 +59,7 @@ class Scene:
             host.start_dmored(self.lab.environment)
         self.bench = self.console = self.client = self.typist = self.migration = None
         self.moment = None
+        self.troubles = []
         self._started = 0
         self._logged = {}
         self._benches = 0
@@ -80,6 +82,7 @@ class Scene:
         self.source = self.pair.host
         self.destination = self.lab.other(self.source)
         self.migration = None
+        self.troubles = []
         self._visitors = contextlib.ExitStack()
         self.console = Console(self.bench)
         self.console.stands_still = True
@@ -225,7 +228,12 @@ class Scene:
 
     def kill(self, host, role):
         """kill -9, and until it has ended."""
+        self.look_at_lives()
         processes.kill(self.process(host, role))
+
+    def look_at_lives(self):
+        """When the VMs have run is known of those that are there: look before one is killed."""
+        self.troubles += [words for words in self.lab.lives.troubles(self.pair.name) if words not in self.troubles]
 
     def stop(self, host, role):
         """Hang it: SIGSTOP."""
@@ -266,6 +274,7 @@ class Scene:
 
     def power_off(self, host):
         """The whole host is gone: nothing of it is heard any more."""
+        self.look_at_lives()
         host.power_off()
         self._stopped = []
 

@@ -63,13 +63,13 @@ def twice(spans):
             if pid != other and first <= begin < end]
 
 
-def stops(runs, now):
+def stops(runs, is_there, now):
     """(begin, end) of the times in which somebody's command let the user VM stand still, in whichever process it
-    was to go on."""
+    was to go on. One that has ended while it stood still does so no more, and nobody knows since when."""
     runs = sorted(runs, key=lambda run: run.begin)
     return [(run.end, following.begin if following else now)
             for run, following in itertools.zip_longest(runs, runs[1:])
-            if run.end and run.stopped and not (following and following.begins)]
+            if run.end and run.stopped and (is_there(run.pid) if not following else not following.begins)]
 
 
 def alone(spans, stopped):
@@ -109,9 +109,10 @@ class Lives:
         """What must never be, of a pair, since its begin."""
         now, since = time.time_ns() // 1000, self._since.get(pair, 0)
         user_vm, domain_r = ([run for run in self.runs(vm) if run.begin >= since] for vm in (pair, f"{pair}-r"))
-        users, rs = known(user_vm, _is_process_of(pair), now), known(domain_r, _is_process_of(f"{pair}-r"), now)
+        is_user_vm, is_domain_r = _is_process_of(pair), _is_process_of(f"{pair}-r")
+        users, rs = known(user_vm, is_user_vm, now), known(domain_r, is_domain_r, now)
         return [*(f"user VM: {words}" for words in twice(users)), *(f"Domain R: {words}" for words in twice(rs)),
-                *alone(rs, stops(user_vm, now))]
+                *alone(rs, stops(user_vm, is_user_vm, now))]
 
 
 def _is_process_of(vm):

@@ -10,6 +10,10 @@ def run(pid, begin, end=None, stopped=True, begins=False):
     return Run(pid, begin, end, stopped and end is not None, begins)
 
 
+def there(_pid):
+    return True
+
+
 def spans(*runs, dead=()):
     return known(runs, lambda pid: pid not in dead, NOW)
 
@@ -40,24 +44,28 @@ def test_one_that_was_killed_says_nothing():
 
 
 def test_domain_r_stops_first_and_resumes_last():
-    assert alone(spans(run(3, 0, 9), run(4, 13)), stops([run(1, 0, 10), run(2, 12)], NOW)) == []
+    assert alone(spans(run(3, 0, 9), run(4, 13)), stops([run(1, 0, 10), run(2, 12)], there, NOW)) == []
 
 
 def test_domain_r_stops_too_late():
-    assert len(alone(spans(run(3, 0, 11)), stops([run(1, 0, 10), run(2, 12)], NOW))) == 1
+    assert len(alone(spans(run(3, 0, 11)), stops([run(1, 0, 10), run(2, 12)], there, NOW))) == 1
 
 
 def test_domain_r_resumes_too_early():
-    assert len(alone(spans(run(3, 0, 9), run(4, 11)), stops([run(1, 0, 10), run(2, 12)], NOW))) == 1
+    assert len(alone(spans(run(3, 0, 9), run(4, 11)), stops([run(1, 0, 10), run(2, 12)], there, NOW))) == 1
 
 
 def test_domain_r_without_its_user_vm():
-    assert len(alone(spans(run(3, 0)), stops([run(1, 0, 10)], NOW))) == 1
+    assert len(alone(spans(run(3, 0)), stops([run(1, 0, 10)], there, NOW))) == 1
 
 
 def test_a_guest_that_ends_by_itself_leaves_domain_r():
-    assert alone(spans(run(3, 0)), stops([run(1, 0, 10, stopped=False)], NOW)) == []
+    assert alone(spans(run(3, 0)), stops([run(1, 0, 10, stopped=False)], there, NOW)) == []
 
 
 def test_another_machine_boots_beside_its_domain_r():
-    assert alone(spans(run(4, 20)), stops([run(1, 0, 10), run(2, 30, begins=True)], NOW)) == []
+    assert alone(spans(run(4, 20)), stops([run(1, 0, 10), run(2, 30, begins=True)], there, NOW)) == []
+
+
+def test_domain_r_shows_the_end_of_a_user_vm_that_was_killed_while_it_was_stopped():
+    assert alone(spans(run(3, 0, 9), run(3, 20)), stops([run(1, 0, 10)], lambda pid: False, NOW)) == []
