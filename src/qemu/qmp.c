@@ -4,6 +4,11 @@
  *
  * QEMU greets first. qmp_capabilities has to be the first command, so it is queued at once; all
  * that follows is queued behind it and needs no waiting for the greeting.
+ *
+ * Answers come in the order of the commands. So while one of them is overdue, none can come for
+ * another, and whoever asks next is told so at once: a way back of many steps would wait its full
+ * time at each of them. What is refused so is not sent: nobody wants it done when QEMU wakes up
+ * some day.
  */
 #include "qemu/qmp.h"
 
@@ -21,14 +26,16 @@ struct Qmp {
     JsonLine *line; /* NULL once closed */
     const QmpEvents *events;
     gpointer data;
-    GQueue pending; /* of Command, oldest first */
+    GQueue pending;                /* of Command, oldest first */
+    const struct command *overdue; /* the youngest of them that has taken too long */
+    int patience_ms;
     gint64 last_number;
     gboolean ready;
     char *version;
     GError *closed;
 };
 
-typedef struct {
+typedef struct command {
     gint64 number;
     char *name;
     QmpReply reply; /* NULL: nobody waits */
@@ -48,6 +55,7 @@ static void fail_pending(Qmp *qmp)
 {
     Command *next;
 
+    qmp->overdue = NULL;
     while ((next = g_queue_pop_head(&qmp->pending)) != NULL) {
         g_autoptr(Command) command = next;
 
@@ -112,6 +120,8 @@ static void on_reply(Qmp *qmp, JsonObject *object)
 
     g_autoptr(Command) command = g_queue_pop_head(&qmp->pending);
 
+    if (command == qmp->overdue)
+        qmp->overdue = NULL;
     if (command->reply == NULL)
         return;
 
@@ -160,6 +170,7 @@ Qmp *qmp_new(const char *name, int fd, const QmpEvents *events, gpointer data)
     qmp->events = events;
     qmp->data = data;
     g_queue_init(&qmp->pending);
+    qmp->patience_ms = REPLY_TIMEOUT_MS;
     qmp->line = jsonline_new(fd, on_received, on_closed, qmp);
     qmp_send(qmp, "qmp_capabilities", NULL, -1, on_capabilities, qmp);
     return qmp;
@@ -226,14 +237,34 @@ gint64 qmp_send(Qmp *qmp, const char *command, GVariant *arguments, int pass_fd,
     return number;
 }
 
-void qmp_forget(Qmp *qmp, gint64 number)
+/* find_command() - the one of that number if it is still to be answered, or NULL */
+static Command *find_command(Qmp *qmp, gint64 number)
 {
     for (GList *item = qmp->pending.head; item != NULL; item = item->next) {
         Command *command = item->data;
 
         if (command->number == number)
-            command->reply = NULL;
+            return command;
     }
+    return NULL;
+}
+
+void qmp_forget(Qmp *qmp, gint64 number)
+{
+    Command *command = find_command(qmp, number);
+
+    if (command != NULL)
+        command->reply = NULL;
+}
+
+const char *qmp_overdue(const Qmp *qmp)
+{
+    return qmp->overdue != NULL ? qmp->overdue->name : NULL;
+}
+
+void qmp_set_patience(Qmp *qmp, int ms)
+{
+    qmp->patience_ms = ms;
 }
 
 typedef struct {
@@ -254,12 +285,20 @@ static void on_answer(JsonNode *result, const GError *error, gpointer data)
 JsonNode *qmp_execute(Qmp *qmp, const char *command, GVariant *arguments, int pass_fd,
                       GError **error)
 {
+    if (qmp->overdue != NULL) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_TIMEOUT,
+                    "%s: '%s' was not sent, because QEMU has not answered '%s' yet", qmp->name,
+                    command, qmp->overdue->name);
+        return NULL;
+    }
+
     Answer answer = {FALSE, NULL, NULL};
     gint64 number = qmp_send(qmp, command, arguments, pass_fd, on_answer, &answer);
     g_autofree char *what = g_strdup_printf("QEMU's answer to '%s' (%s)", command, qmp->name);
 
-    if (!await_flag(&answer.done, REPLY_TIMEOUT_MS, NULL, what, error)) {
+    if (!await_flag(&answer.done, qmp->patience_ms, NULL, what, error)) {
         qmp_forget(qmp, number);
+        qmp->overdue = find_command(qmp, number);
         return NULL;
     }
     if (answer.error != NULL)

@@ -54,10 +54,19 @@ gint64 qmp_send(Qmp *qmp, const char *command, GVariant *arguments, int pass_fd,
 /* qmp_forget() - the reply to a command is not called any more */
 void qmp_forget(Qmp *qmp, gint64 number);
 
+/* qmp_overdue() - the name of a command that has taken too long and is not answered yet; NULL when
+ * there is none, so that the next one is sent
+ */
+const char *qmp_overdue(const Qmp *qmp);
+
+/* qmp_set_patience() - how long a command may take until it is overdue; 60 s unless told */
+void qmp_set_patience(Qmp *qmp, int ms);
+
 /* qmp_execute() - send a command and await its reply; arguments as for qmp_send()
  *
  * Return: what the command returns, free with json_node_unref(); or NULL with
- * DMORE_ERROR_FAILED when QEMU refuses the command or goes away, _TIMEOUT when it does not answer.
+ * DMORE_ERROR_FAILED when QEMU refuses the command or goes away, _TIMEOUT when it does not answer:
+ * in time, or because an older command is overdue, and then this one was not sent.
  */
 JsonNode *qmp_execute(Qmp *qmp, const char *command, GVariant *arguments, int pass_fd,
                       GError **error);

@@ -102,6 +102,7 @@ gboolean vm_refresh(Vm *vm, GError **error)
 
     if (status == NULL)
         return FALSE;
+    vm->unsettled = FALSE;
     set_state(vm, parse_state(vm, status));
     return TRUE;
 }
@@ -448,6 +449,7 @@ static gboolean vm_command(Vm *vm, const char *command, VmState wanted, gboolean
                            GError **error)
 {
     vm->commanding = TRUE;
+    vm->unsettled |= qmp_overdue(vm->qmp) == NULL;
 
     *accepted = qmp_do(vm->qmp, command, NULL, error);
     gboolean done = *accepted && vm_refresh(vm, error);
@@ -463,15 +465,25 @@ static gboolean vm_command(Vm *vm, const char *command, VmState wanted, gboolean
     return TRUE;
 }
 
+/* is_out_of_reach() - whether the next command is not even sent, and no earlier one to stop or
+ * resume it may still be done
+ */
+static gboolean is_out_of_reach(const Vm *vm)
+{
+    return qmp_overdue(vm->qmp) != NULL && !vm->unsettled;
+}
+
 gboolean vm_pause(Vm *vm, GError **error)
 {
     g_autoptr(GError) failure = NULL;
+    gboolean dropped = is_out_of_reach(vm);
     gboolean accepted = FALSE;
 
     if (vm_command(vm, "stop", VM_PAUSED, &accepted, &failure))
         return TRUE;
     /* It may do so at any time, so whoever goes back has to resume it. */
-    if (g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_TIMEOUT) && vm->state == VM_RUNNING)
+    if (!dropped && g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_TIMEOUT) &&
+        vm->state == VM_RUNNING)
         vm->state = VM_PAUSED;
     g_propagate_error(error, g_steal_pointer(&failure));
     return FALSE;
@@ -486,17 +498,18 @@ gboolean vm_resume(Vm *vm, GError **error)
         return FALSE;
     }
     g_autoptr(GError) failure = NULL;
+    gboolean dropped = is_out_of_reach(vm);
     gboolean accepted = FALSE;
     VmState before = vm->state;
 
     if (vm_command(vm, "cont", VM_RUNNING, &accepted, &failure))
         return TRUE;
-    /* Refused, and asked again it says that it stands still as before: then nothing of it has run.
-     * One that stands still after it was accepted has run, if only until the next write that
-     * failed. */
-    if (!accepted && before != VM_RUNNING &&
-        g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_FAILED) && vm_refresh(vm, NULL) &&
-        vm->state == before)
+    /* Not even sent, or refused, and asked again it says that it stands still as before: then
+     * nothing of it has run. One that stands still after it was accepted has run, if only until the
+     * next write that failed. */
+    gboolean refused = !accepted && g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_FAILED);
+    if (before != VM_RUNNING &&
+        (dropped || (refused && vm_refresh(vm, NULL) && vm->state == before)))
         failure->code = DMORE_ERROR_HOST;
     g_propagate_error(error, g_steal_pointer(&failure));
     return FALSE;

@@ -134,8 +134,9 @@ const char *vm_version(const Vm *vm);
 
 gboolean vm_pause(Vm *vm, GError **error);
 
-/* vm_resume() - Return: FALSE with DMORE_ERROR_HOST when the hypervisor has refused and the VM has
- * surely not run, with another code when it may have run
+/* vm_resume() - Return: FALSE with DMORE_ERROR_HOST when the hypervisor has refused, or is so
+ * silent that it was not even asked, and the VM has surely not run; with another code when it may
+ * have run
  */
 gboolean vm_resume(Vm *vm, GError **error);
 

@@ -221,6 +221,56 @@ static void test_forget(void **state)
     assert_string_equal(talk->heard->str, "END:- ");
 }
 
+static gboolean is_answered(gpointer data)
+{
+    return qmp_overdue(((struct talk *)data)->qmp) == NULL;
+}
+
+/* While a command is overdue no other one is sent, nor waited for; its late answer ends that. */
+static void test_overdue(void **state)
+{
+    struct talk *talk = *state;
+    g_autoptr(GError) late = NULL;
+    g_autoptr(GError) unsent = NULL;
+
+    begin(talk);
+    qmp_set_patience(talk->qmp, 20);
+    assert_false(qmp_do(talk->qmp, "stop", NULL, &late));
+    assert_true(g_error_matches(late, DMORE_ERROR, DMORE_ERROR_TIMEOUT));
+    assert_string_equal(qmp_overdue(talk->qmp), "stop");
+    hear(talk, "{\"execute\":\"stop\"}");
+
+    qmp_set_patience(talk->qmp, 5000);
+    gint64 begun_us = g_get_monotonic_time();
+    assert_false(qmp_do(talk->qmp, "cont", NULL, &unsent));
+    assert_true(g_get_monotonic_time() - begun_us < 2 * G_USEC_PER_SEC);
+    assert_true(g_error_matches(unsent, DMORE_ERROR, DMORE_ERROR_TIMEOUT));
+    assert_string_equal(unsent->message,
+                        "VM one: 'cont' was not sent, because QEMU has not answered 'stop' yet");
+
+    say(talk, "{\"return\": {}, \"id\": 2}\n");
+    await_condition(talk, is_answered);
+    say(talk, "{\"return\": {}, \"id\": 3}\n");
+    assert_true(qmp_do(talk->qmp, "query-status", NULL, NULL));
+    hear(talk, "{\"execute\":\"query-status\"}");
+}
+
+/* The end of the connection says more than that a command is overdue. */
+static void test_overdue_and_ended(void **state)
+{
+    struct talk *talk = *state;
+    g_autoptr(GError) error = NULL;
+
+    begin(talk);
+    qmp_set_patience(talk->qmp, 20);
+    assert_false(qmp_do(talk->qmp, "stop", NULL, NULL));
+    close(talk->peer);
+    talk->peer = -1;
+    await_condition(talk, is_closed);
+    assert_false(qmp_do(talk->qmp, "cont", NULL, &error));
+    assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_FAILED));
+}
+
 /* The end fails what is awaited, and everything after. */
 static void test_end(void **state)
 {
@@ -329,6 +379,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refusal, setup, teardown),
         cmocka_unit_test_setup_teardown(test_events_in_between, setup, teardown),
         cmocka_unit_test_setup_teardown(test_forget, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_overdue, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_overdue_and_ended, setup, teardown),
         cmocka_unit_test_setup_teardown(test_end, setup, teardown),
         cmocka_unit_test(test_broken_protocol),
         cmocka_unit_test_setup_teardown(test_wrong_number, setup, teardown),

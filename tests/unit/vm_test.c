@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "qemu/vm-internal.h"
 
 #define SECONDS 1000 /* ms */
 
@@ -413,6 +414,60 @@ static void test_adopt(void **state)
     assert_string_equal(vms->heard->str, "");
 }
 
+/* hang() - @vm's process answers nothing from now on, and a command is overdue */
+static void hang(Vm *vm)
+{
+    g_autoptr(GError) error = NULL;
+
+    kill(vm_pid(vm), SIGSTOP);
+    qmp_set_patience(vm->qmp, 50);
+    assert_false(vm_refresh(vm, &error));
+    assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_TIMEOUT));
+}
+
+/* What was not even sent to one that hangs is neither done nor to be feared. */
+static void test_hung(void **state)
+{
+    struct vms *vms = *state;
+    Vm *standing = vms_launch(vms, "a", (UserVmSpec){0});
+    Vm *running = launch_running(vms, "b");
+    g_autoptr(GError) resumed = NULL;
+    g_autoptr(GError) paused = NULL;
+
+    hang(standing);
+    assert_false(vm_resume(standing, &resumed));
+    assert_true(g_error_matches(resumed, DMORE_ERROR, DMORE_ERROR_HOST));
+    assert_int_equal(vm_state(standing), VM_PAUSED);
+
+    hang(running);
+    assert_false(vm_pause(running, &paused));
+    assert_true(g_error_matches(paused, DMORE_ERROR, DMORE_ERROR_TIMEOUT));
+    assert_int_equal(vm_state(running), VM_RUNNING);
+
+    vm_destroy(standing);
+    vm_free(standing);
+    vm_destroy(running);
+    vm_free(running);
+}
+
+/* One whose resume was sent and is overdue may run at any time, however often it is asked for. */
+static void test_hung_in_resume(void **state)
+{
+    struct vms *vms = *state;
+    Vm *vm = vms_launch(vms, "a", (UserVmSpec){0});
+
+    kill(vm_pid(vm), SIGSTOP);
+    qmp_set_patience(vm->qmp, 50);
+    for (int i = 0; i < 2; i++) {
+        g_autoptr(GError) error = NULL;
+
+        assert_false(vm_resume(vm, &error));
+        assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_TIMEOUT));
+    }
+    vm_destroy(vm);
+    vm_free(vm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -431,6 +486,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_wrong_key, vms_setup, vms_teardown),
         cmocka_unit_test_setup_teardown(test_cancelled_in_setup, vms_setup, vms_teardown),
         cmocka_unit_test_setup_teardown(test_adopt, vms_setup, vms_teardown),
+        cmocka_unit_test_setup_teardown(test_hung, vms_setup, vms_teardown),
+        cmocka_unit_test_setup_teardown(test_hung_in_resume, vms_setup, vms_teardown),
     };
 
     return cmocka_run_group_tests_name("vm", tests, NULL, NULL);
