@@ -294,26 +294,53 @@ void pair_announce(const Pair *pair)
     }
 }
 
+/* QEMU resumes no VM whose migration is still under way: one that hung when it was to be called off
+ * is left like that. */
+static void call_off_migration(Vm *vm)
+{
+    VmMigrationStatus status;
+    g_autoptr(GError) error = NULL;
+
+    if (!vm_migration_query(vm, &status, &error) ||
+        (status.state != VM_MIGRATION_COMPLETED && !vm_migration_cancel(vm, &error)))
+        g_warning("%s", error->message);
+}
+
+/* Whether it has run is told by the resume alone. */
+static gboolean bring_back(Vm *vm, GError **error)
+{
+    if (vm_state(vm) == VM_PAUSED)
+        call_off_migration(vm);
+    return vm_resume(vm, error);
+}
+
+/* Domain R that stands still in a pair that runs would be replaced. */
+static gboolean resume_domain_r(Pair *pair, GError **error)
+{
+    gboolean resumed = bring_back(pair->domain_r, error);
+
+    pair_set_state(pair, PAIR_RUNNING);
+    return resumed;
+}
+
 gboolean pair_run_here(Pair *pair, GError **error)
 {
-    if (!vm_resume(pair->user_vm, error))
+    if (!bring_back(pair->user_vm, error))
         return FALSE;
-    pair_set_state(pair, PAIR_RUNNING);
     pair_show_screen(pair);
     relay_thaw(pair->relay);
     pair_tell_user_vm(pair, vm_state(pair->user_vm));
-    gboolean resumed = vm_resume(pair->domain_r, error);
+    gboolean resumed = resume_domain_r(pair, error);
     pair_announce(pair);
     return resumed;
 }
 
 gboolean pair_show_end(Pair *pair, GError **error)
 {
-    pair_set_state(pair, PAIR_RUNNING);
     relay_thaw(pair->relay);
     if (pair->kick)
         kick_send(pair->kick);
-    return vm_resume(pair->domain_r, error);
+    return resume_domain_r(pair, error);
 }
 
 static void close_fd(int *fd)
