@@ -47,6 +47,7 @@ struct Display {
     GDBusConnection *main;
     GDBusConnection *listener_connection;
     Listener *listener;
+    gboolean connecting; /* the second connection is under way */
     gboolean registered; /* QEMU has accepted the listener */
     gboolean attached;   /* display_attach() has returned it */
     gboolean detached;   /* by display_detach(), or lost */
@@ -159,6 +160,7 @@ static void on_listener_ready(GObject *source, GAsyncResult *result, gpointer da
     g_autoptr(DisplayReference) display = data;
     g_autoptr(GError) error = NULL;
 
+    display->connecting = FALSE;
     if (!take_connection(display, result, &display->listener_connection))
         return;
     display->listener = listener_new(display->listener_connection, display->picture,
@@ -228,6 +230,7 @@ static gboolean register_listener(Display *display, GError **error)
         display->main, NULL, CONSOLE_PATH, CONSOLE_INTERFACE, "RegisterListener",
         g_variant_new("(h)", 0), NULL, G_DBUS_CALL_FLAGS_NONE, ATTACH_TIMEOUT_MS, fds,
         display->cancellable, on_registered, display_ref(display));
+    display->connecting = TRUE;
     return connect_dbus(display, ends[0], G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
                         on_listener_ready, error);
 }
@@ -244,6 +247,9 @@ static gboolean on_size_timer(gpointer data)
     g_autoptr(DisplayReference) display = display_ref(data);
     g_autoptr(GError) error = NULL;
 
+    /* What is under way brings the picture of that size, most likely; there is one connection. */
+    if (display->connecting)
+        return G_SOURCE_CONTINUE;
     display->size_timer = 0;
     if (follows(display->announced_width, picture_width(display->picture)) &&
         follows(display->announced_height, picture_height(display->picture)))
