@@ -105,7 +105,16 @@ VmProcess *vm_process_spawn(const char *const *arguments, const VmProcessFds *fd
         return NULL;
     }
     /* Not reaped yet, so its number is still its own. */
-    return vm_process_adopt(pid, ended, data, error);
+    VmProcess *process = vm_process_adopt(pid, ended, data, &reason);
+
+    if (process == NULL) {
+        /* Nobody would ever end it. */
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot watch %s: %s", arguments[0],
+                    reason->message);
+    }
+    return process;
 }
 
 void vm_process_free(VmProcess *process)

@@ -385,7 +385,7 @@ void vm_free(Vm *vm)
 
 GPid vm_pid(const Vm *vm)
 {
-    return vm->process != NULL ? vm_process_pid(vm->process) : 0;
+    return vm->process != NULL && vm->state != VM_GONE ? vm_process_pid(vm->process) : 0;
 }
 
 int vm_fetch_fd(const Vm *vm, int number, GError **error)

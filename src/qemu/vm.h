@@ -105,7 +105,7 @@ int vm_fetch_fd(const Vm *vm, int number, GError **error);
 void vm_free(Vm *vm);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vm, vm_free)
 
-/* vm_pid() - 0 when the process had ended before it was adopted */
+/* vm_pid() - 0 when the process has ended: its number may be another's by now */
 GPid vm_pid(const Vm *vm);
 const char *vm_name(const Vm *vm);
 

@@ -139,6 +139,7 @@ static void test_unasked_changes(void **state)
     vms_await_heard(vms, "a:reset ");
     kill(vm_pid(vm), SIGKILL);
     vms_await_heard(vms, "a:gone ");
+    assert_int_equal(vm_pid(vm), 0);
 
     g_autoptr(GError) error = NULL;
 
