@@ -165,7 +165,7 @@ int main(int argc, char **argv)
     }
     g_autoptr(HostConfig) host = host_config_load(config_path, &error);
     PairConfig *config = host ? pair_config_load(argv[1], &error) : NULL;
-    g_autoptr(Pair) pair = config ? pair_new(host, config, NULL, &error) : NULL;
+    g_autoptr(Pair) pair = config ? pair_new(host, config, NULL, NULL, &error) : NULL;
     if (!pair || !start(pair, on_host, &error)) {
         g_printerr("barepair: %s\n", error->message);
         if (pair)

@@ -64,7 +64,7 @@ static gboolean run_offer(Run *run, GError **error)
                             "version?");
         return FALSE;
     }
-    run->pair = offer_take(host, offer, run->offer->bytes, error);
+    run->pair = offer_take(host, offer, run->offer->bytes, run->destination->cancellable, error);
     const PairConfig *config = run->pair ? run->pair->config : NULL;
     /* Of two co-migrations that wait for an answer neither could tell what is here. */
     if (!config || !note_check_settled(host->state_dir, config->name, config->uuid, error))

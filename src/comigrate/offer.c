@@ -63,11 +63,17 @@ const char *offer_id(JsonObject *offer, GError **error)
 }
 
 /* A machine type exists from one QEMU on for ever, so the host with the older QEMU is refused. */
-static gboolean check_machine(const Probe *probe, const char *machine, GError **error)
+static gboolean check_machine(const Probe *probe, const char *machine, GCancellable *cancellable,
+                              GError **error)
 {
     g_autoptr(GError) failure = NULL;
-    g_autofree char *known = machine ? cmdline_machine(probe, machine, &failure) : NULL;
+    g_autofree char *known =
+        machine ? cmdline_machine(probe, machine, cancellable, &failure) : NULL;
 
+    if (failure && !g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_USAGE)) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return FALSE;
+    }
     if (!known) {
         g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST,
                     "this host's QEMU %s does not know the machine type %s; upgrade it",
@@ -88,14 +94,17 @@ static gboolean check_same(const char *what, const char *there, const char *here
     return FALSE;
 }
 
-static gboolean check_platform(const Pair *pair, JsonObject *offer, GError **error)
+static gboolean check_platform(const Pair *pair, JsonObject *offer, GCancellable *cancellable,
+                               GError **error)
 {
     return check_same("image of Domain R", json_get_text(offer, "image_id", NULL),
                       pair->platform.image_id, "install the same image on both", error) &&
            check_same("accelerator", json_get_text(offer, "accelerator", NULL),
                       pair->platform.accelerator, "a VM cannot move between them", error) &&
-           check_machine(pair->probe, json_get_text(offer, "user_vm_machine", NULL), error) &&
-           check_machine(pair->probe, json_get_text(offer, "domain_r_machine", NULL), error);
+           check_machine(pair->probe, json_get_text(offer, "user_vm_machine", NULL), cancellable,
+                         error) &&
+           check_machine(pair->probe, json_get_text(offer, "domain_r_machine", NULL), cancellable,
+                         error);
 }
 
 static void replace(char **text, const char *with)
@@ -104,7 +113,8 @@ static void replace(char **text, const char *with)
     *text = g_strdup(with);
 }
 
-Pair *offer_take(const HostConfig *host, JsonObject *offer, GBytes *settings, GError **error)
+Pair *offer_take(const HostConfig *host, JsonObject *offer, GBytes *settings,
+                 GCancellable *cancellable, GError **error)
 {
     if (!offer_id(offer, error))
         return NULL;
@@ -113,8 +123,8 @@ Pair *offer_take(const HostConfig *host, JsonObject *offer, GBytes *settings, GE
     PairConfig *config = pair_config_parse(text, strlen(text), "the offered pair", error);
     if (!config)
         return NULL;
-    g_autoptr(Pair) pair = pair_new(host, config, settings, error);
-    if (!pair || !check_platform(pair, offer, error) || !pair_check_host(pair, error))
+    g_autoptr(Pair) pair = pair_new(host, config, settings, cancellable, error);
+    if (!pair || !check_platform(pair, offer, cancellable, error) || !pair_check_host(pair, error))
         return NULL;
 
     /* The machines are those that the VMs run on there, whatever this host's newest would be. */

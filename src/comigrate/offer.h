@@ -28,12 +28,14 @@ JsonObject *offer_make(const Pair *pair, const char *id);
  */
 const char *offer_id(JsonObject *offer, GError **error);
 
-/* offer_take() - the pair that an offer would make of this host
+/* offer_take() - the pair that an offer would make of this host; awaits
  * @settings: as they came with the offer
+ * @cancellable: (nullable)
  *
  * Return: a pair of which nothing has been started, or NULL with the reason of the refusal: another
  * version of the protocol (DMORE_ERROR_PEER), or whatever this host lacks (DMORE_ERROR_HOST).
  */
-Pair *offer_take(const HostConfig *host, JsonObject *offer, GBytes *settings, GError **error);
+Pair *offer_take(const HostConfig *host, JsonObject *offer, GBytes *settings,
+                 GCancellable *cancellable, GError **error);
 
 #endif

@@ -66,7 +66,8 @@ static int run_up(Program *program, const char *path)
         return verb_failed(program, error);
     log_setup(config->name);
 
-    g_autoptr(Pair) pair = pair_new(program->host, config, NULL, &error);
+    g_autoptr(Pair) pair =
+        pair_new(program->host, config, NULL, service_cancellable(program->service), &error);
     if (!pair || !pair_check_host(pair, &error) ||
         !note_check_settled(program->host->state_dir, pair->config->name, pair->config->uuid,
                             &error) ||

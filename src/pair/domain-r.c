@@ -224,9 +224,9 @@ static gboolean open_tap(Pair *pair, GError **error)
 static gboolean replace(Pair *pair, GCancellable *cancellable, GError **error)
 {
     end_domain_r(pair);
-    if (!renew_region(pair, error) || !replug_streams(pair, error) ||
-        !attach_display(pair, cancellable, error) || !open_tap(pair, error) ||
-        !pair_look_at_image(pair, error) || !pair_launch_domain_r(pair, cancellable, error))
+    if (!pair_look_at_image(pair, cancellable, error) || !renew_region(pair, error) ||
+        !replug_streams(pair, error) || !attach_display(pair, cancellable, error) ||
+        !open_tap(pair, error) || !pair_launch_domain_r(pair, cancellable, error))
         return FALSE;
     relay_thaw(pair->relay);
     return domain_r_boot(pair, cancellable, error);

@@ -49,7 +49,7 @@ gboolean pair_note_config(const Pair *pair, GError **error);
 gboolean pair_check_user_vm(const PairUserVm *user_vm, GError **error);
 
 /* pair_look_at_image() - see to it that today's image is known, for a Domain R that is launched */
-gboolean pair_look_at_image(Pair *pair, GError **error);
+gboolean pair_look_at_image(Pair *pair, GCancellable *cancellable, GError **error);
 
 /* pair_attach_kick() - connect to Domain R's kick, for relay and feed */
 gboolean pair_attach_kick(Pair *pair, GError **error);

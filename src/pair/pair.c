@@ -38,10 +38,10 @@ void pair_set_state(Pair *pair, PairState state)
         g_warning("%s", error->message);
 }
 
-gboolean pair_look_at_host(Pair *pair, GError **error)
+gboolean pair_look_at_host(Pair *pair, GCancellable *cancellable, GError **error)
 {
     if (!pair->probe)
-        pair->probe = probe_qemu(pair->host->qemu, error);
+        pair->probe = probe_qemu(pair->host->qemu, cancellable, error);
     if (!pair->probe)
         return FALSE;
     if (!pair->image)
@@ -49,9 +49,9 @@ gboolean pair_look_at_host(Pair *pair, GError **error)
     return pair->image != NULL;
 }
 
-gboolean pair_look_at_image(Pair *pair, GError **error)
+gboolean pair_look_at_image(Pair *pair, GCancellable *cancellable, GError **error)
 {
-    if (!pair_look_at_host(pair, error))
+    if (!pair_look_at_host(pair, cancellable, error))
         return FALSE;
     Image *today = image_open(pair->host->image, error);
     if (!today)
@@ -63,17 +63,18 @@ gboolean pair_look_at_image(Pair *pair, GError **error)
     return TRUE;
 }
 
-static gboolean look_at_platform(Pair *pair, GError **error)
+static gboolean look_at_platform(Pair *pair, GCancellable *cancellable, GError **error)
 {
     PairPlatform *platform = &pair->platform;
     const char *machine = pair->config->user_vm.machine;
 
-    if (!pair_look_at_host(pair, error))
+    if (!pair_look_at_host(pair, cancellable, error))
         return FALSE;
-    platform->user_vm_machine = cmdline_machine(pair->probe, machine ? machine : "q35", error);
+    platform->user_vm_machine =
+        cmdline_machine(pair->probe, machine ? machine : "q35", cancellable, error);
     if (!platform->user_vm_machine)
         return FALSE;
-    platform->domain_r_machine = cmdline_machine(pair->probe, "q35", error);
+    platform->domain_r_machine = cmdline_machine(pair->probe, "q35", cancellable, error);
     if (!platform->domain_r_machine)
         return FALSE;
     platform->accelerator = g_strdup(probe_accelerator(pair->probe));
@@ -98,11 +99,12 @@ Pair *pair_alloc(const HostConfig *host, PairConfig *config)
     return pair;
 }
 
-Pair *pair_new(const HostConfig *host, PairConfig *config, GBytes *settings, GError **error)
+Pair *pair_new(const HostConfig *host, PairConfig *config, GBytes *settings,
+               GCancellable *cancellable, GError **error)
 {
     g_autoptr(Pair) pair = pair_alloc(host, config);
 
-    if (!look_at_platform(pair, error))
+    if (!look_at_platform(pair, cancellable, error))
         return NULL;
     pair->settings = settings ? g_bytes_ref(settings) : pair_settings_make(config, error);
     if (!pair->settings)

@@ -80,19 +80,22 @@ struct Pair {
 
 const char *pair_state_name(PairState state);
 
-/* pair_new() - look at this host: hypervisor, image, accelerator
+/* pair_new() - look at this host: hypervisor, image, accelerator; awaits
  * @host: outlives the pair
  * @config: (transfer full)
  * @settings: (nullable): from the host where the pair started; NULL: this is that host, make them
+ * @cancellable: (nullable)
  *
  * Nothing is started or created. Return: NULL with DMORE_ERROR_HOST or DMORE_ERROR_USAGE.
  */
-Pair *pair_new(const HostConfig *host, PairConfig *config, GBytes *settings, GError **error);
+Pair *pair_new(const HostConfig *host, PairConfig *config, GBytes *settings,
+               GCancellable *cancellable, GError **error);
 
-/* pair_look_at_host() - see to it that probe and image are there, for a VM that is to be launched
+/* pair_look_at_host() - see to it that probe and image are there, for a VM that is to be launched;
+ * awaits
  * Return: FALSE with DMORE_ERROR_HOST.
  */
-gboolean pair_look_at_host(Pair *pair, GError **error);
+gboolean pair_look_at_host(Pair *pair, GCancellable *cancellable, GError **error);
 
 /* pair_set_state() - also noted for the next dmore-pair (pair-state.h) */
 void pair_set_state(Pair *pair, PairState state);

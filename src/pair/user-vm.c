@@ -111,10 +111,10 @@ static gboolean open_tap(Pair *pair, GError **error)
     return pair->user_vm_tap >= 0 || !config->bridge;
 }
 
-static gboolean set_machine(Pair *pair, GError **error)
+static gboolean set_machine(Pair *pair, GCancellable *cancellable, GError **error)
 {
     const char *machine = pair->config->user_vm.machine;
-    char *versioned = cmdline_machine(pair->probe, machine ? machine : "q35", error);
+    char *versioned = cmdline_machine(pair->probe, machine ? machine : "q35", cancellable, error);
 
     if (!versioned)
         return FALSE;
@@ -148,8 +148,8 @@ static gboolean renew_streams(Pair *pair, GCancellable *cancellable, GError **er
 static gboolean start(Pair *pair, GCancellable *cancellable, GError **error)
 {
     end_user_vm(pair);
-    if (!pair_look_at_host(pair, error) || !set_machine(pair, error) || !open_tap(pair, error) ||
-        !launch(pair, cancellable, error))
+    if (!pair_look_at_host(pair, cancellable, error) || !set_machine(pair, cancellable, error) ||
+        !open_tap(pair, error) || !launch(pair, cancellable, error))
         return FALSE;
     pair->display =
         display_attach(pair->user_vm, &screen_feed_events, pair->feed, cancellable, error);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "qemu/inquiry.h"
 #include "qemu/vm.h"
 
 /* Where Domain R finds the region: QEMU puts the first memory device of a machine with less than
@@ -337,20 +338,14 @@ static char *find_machine(const char *list, const char *machine)
     return NULL;
 }
 
-char *cmdline_machine(const Probe *probe, const char *machine, GError **error)
+char *cmdline_machine(const Probe *probe, const char *machine, GCancellable *cancellable,
+                      GError **error)
 {
     const char *arguments[] = {probe->binary, "-machine", "help", NULL};
-    g_autofree char *list = NULL;
-    g_autoptr(GError) reason = NULL;
-    int status;
+    g_autofree char *list = inquire(arguments, -1, cancellable, error);
 
-    if (!g_spawn_sync(NULL, (char **)arguments, NULL, G_SPAWN_DEFAULT, NULL, NULL, &list, NULL,
-                      &status, &reason) ||
-        !g_spawn_check_wait_status(status, &reason)) {
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "%s does not tell its machine types: %s",
-                    probe->binary, reason->message);
+    if (list == NULL)
         return NULL;
-    }
 
     char *found = find_machine(list, machine);
 

@@ -68,8 +68,13 @@ char **cmdline_user_vm(const Probe *probe, const UserVmSpec *spec);
 char **cmdline_domain_r(const Probe *probe, const DomainRSpec *spec);
 
 /* cmdline_machine() - the versioned machine type that "q35" or "pc" stands for on this QEMU, so
- * that both hosts of a migration use the same; "q35" -> "pc-q35-10.0"
+ * that both hosts of a migration use the same; "q35" -> "pc-q35-10.0". Awaits.
+ * @cancellable: (nullable)
+ *
+ * Return: NULL with DMORE_ERROR_USAGE when there is no such type, with the code of inquire() when
+ * QEMU does not tell.
  */
-char *cmdline_machine(const Probe *probe, const char *machine, GError **error);
+char *cmdline_machine(const Probe *probe, const char *machine, GCancellable *cancellable,
+                      GError **error);
 
 #endif

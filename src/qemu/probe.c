@@ -13,10 +13,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <gio/gio.h>
-
 #include "base/error.h"
 #include "base/json.h"
+#include "qemu/inquiry.h"
 #include "qemu/probe-kvm.h"
 
 #define DEFAULT_BINARY "qemu-system-x86_64"
@@ -72,40 +71,15 @@ static int open_questions(GError **error)
     return -1;
 }
 
-static GSubprocess *spawn(const char *binary, GError **error)
+/* interview() - what QEMU's monitor answers, an object a line */
+static char *interview(const char *binary, GCancellable *cancellable, GError **error)
 {
-    g_autoptr(GSubprocessLauncher) launcher =
-        g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
+    const char *arguments[] = {binary,     "-machine", "none", "-nodefaults", "-no-user-config",
+                               "-display", "none",     "-S",   "-qmp",        "stdio",
+                               NULL};
     int questions = open_questions(error);
 
-    if (questions < 0)
-        return NULL;
-    g_subprocess_launcher_take_stdin_fd(launcher, questions);
-    return g_subprocess_launcher_spawn(launcher, error, binary, "-machine", "none", "-nodefaults",
-                                       "-no-user-config", "-display", "none", "-S", "-qmp", "stdio",
-                                       NULL);
-}
-
-/* interview() - what QEMU's monitor answers, an object a line */
-static char *interview(const char *binary, GError **error)
-{
-    g_autoptr(GError) reason = NULL;
-    g_autofree char *answers = NULL;
-    g_autofree char *complaints = NULL;
-    g_autoptr(GSubprocess) process = spawn(binary, &reason);
-
-    if (process == NULL ||
-        !g_subprocess_communicate_utf8(process, NULL, NULL, &answers, &complaints, &reason)) {
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "cannot ask %s what it can do: %s",
-                    binary, reason->message);
-        return NULL;
-    }
-    if (!g_subprocess_get_successful(process)) {
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST, "%s does not start: %s", binary,
-                    complaints[0] != '\0' ? g_strchomp(complaints) : "it does not say why");
-        return NULL;
-    }
-    return g_steal_pointer(&answers);
+    return questions >= 0 ? inquire(arguments, questions, cancellable, error) : NULL;
 }
 
 static JsonObject *parse_line(JsonParser *parser, const char *line)
@@ -203,13 +177,14 @@ static gboolean check_version(const Probe *probe, GError **error)
 }
 
 /* fill_probe() - find out everything, into an empty @probe */
-static gboolean fill_probe(Probe *probe, const char *binary, GError **error)
+static gboolean fill_probe(Probe *probe, const char *binary, GCancellable *cancellable,
+                           GError **error)
 {
     g_autoptr(GHashTable) types = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autofree char *answers = NULL;
 
     probe->binary = find_binary(binary != NULL ? binary : DEFAULT_BINARY, error);
-    if (probe->binary == NULL || (answers = interview(probe->binary, error)) == NULL)
+    if (probe->binary == NULL || (answers = interview(probe->binary, cancellable, error)) == NULL)
         return FALSE;
     read_answers(probe, types, answers);
     if (!check_version(probe, error) || !check_needs(probe, types, error))
@@ -218,11 +193,11 @@ static gboolean fill_probe(Probe *probe, const char *binary, GError **error)
     return TRUE;
 }
 
-Probe *probe_qemu(const char *binary, GError **error)
+Probe *probe_qemu(const char *binary, GCancellable *cancellable, GError **error)
 {
     Probe *probe = g_new0(Probe, 1);
 
-    if (!fill_probe(probe, binary, error))
+    if (!fill_probe(probe, binary, cancellable, error))
         g_clear_pointer(&probe, probe_free);
     return probe;
 }

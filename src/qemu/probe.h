@@ -5,7 +5,7 @@
 #ifndef DMORE_QEMU_PROBE_H
 #define DMORE_QEMU_PROBE_H
 
-#include <glib.h>
+#include <gio/gio.h>
 
 /* The default CPU model: the newest that software emulation has all of, so that both accelerators
  * provide it and a VM can move between unlike hosts. Never "host". */
@@ -22,12 +22,16 @@ typedef struct {
 /* probe_qemu() - find QEMU, its version, its modules, whether KVM works
  * @binary: (nullable): name or path; NULL: "qemu-system-x86_64"
  *
- * Does not need the main context; takes a few hundred milliseconds, most of it the trial of KVM.
+ * @cancellable: (nullable)
+ *
+ * Awaits. Takes a few hundred milliseconds, most of it the trial of KVM, which blocks for 3 s at
+ * most.
  *
  * Return: NULL with DMORE_ERROR_HOST naming the Debian package to install when QEMU is missing,
- * older than 10.0, or lacks one of the devices, displays and objects that D-MORE uses.
+ * older than 10.0, or lacks one of the devices, displays and objects that D-MORE uses; with
+ * DMORE_ERROR_TIMEOUT when it does not answer.
  */
-Probe *probe_qemu(const char *binary, GError **error);
+Probe *probe_qemu(const char *binary, GCancellable *cancellable, GError **error);
 void probe_free(Probe *probe);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Probe, probe_free)
 

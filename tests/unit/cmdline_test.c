@@ -217,17 +217,17 @@ static void test_memory(void **state)
 static void test_machine(void **state)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *q35 = cmdline_machine(&probe, "q35", &error);
-    g_autofree char *pc = cmdline_machine(&probe, "pc", &error);
+    g_autofree char *q35 = cmdline_machine(&probe, "q35", NULL, &error);
+    g_autofree char *pc = cmdline_machine(&probe, "pc", NULL, &error);
 
     assert_null(error);
     assert_true(g_str_has_prefix(q35, "pc-q35-"));
     assert_true(g_str_has_prefix(pc, "pc-i440fx-"));
 
-    g_autofree char *same = cmdline_machine(&probe, q35, &error);
+    g_autofree char *same = cmdline_machine(&probe, q35, NULL, &error);
 
     assert_string_equal(same, q35);
-    assert_null(cmdline_machine(&probe, "q3", &error));
+    assert_null(cmdline_machine(&probe, "q3", NULL, &error));
     assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_USAGE));
 }
 

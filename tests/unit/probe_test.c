@@ -21,7 +21,7 @@
 static void test_real(void **state)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(Probe) probe = probe_qemu(NULL, &error);
+    g_autoptr(Probe) probe = probe_qemu(NULL, NULL, &error);
 
     if (probe == NULL) {
         fail_msg("%s", error->message);
@@ -48,7 +48,7 @@ static char *probe_script(const char *commands)
     g_autoptr(GError) error = NULL;
 
     assert_true(g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_NONE, 0700, NULL));
-    assert_null(probe_qemu(path, &error));
+    assert_null(probe_qemu(path, NULL, &error));
     assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_HOST));
     g_unlink(path);
     g_rmdir(dir);
@@ -78,7 +78,7 @@ static void test_none(void **state)
 {
     g_autoptr(GError) error = NULL;
 
-    assert_null(probe_qemu("qemu-system-nonexistent", &error));
+    assert_null(probe_qemu("qemu-system-nonexistent", NULL, &error));
     assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_HOST));
     assert_non_null(strstr(error->message, "qemu-system-x86"));
 }
@@ -103,12 +103,38 @@ static void test_strange(void **state)
     assert_non_null(strstr(babbling, "does not answer"));
 }
 
+static gboolean on_time(gpointer cancellable)
+{
+    g_cancellable_cancel(cancellable);
+    return G_SOURCE_REMOVE;
+}
+
+/* One that hangs is not waited for when the operator has had enough of it, and is not left. */
+static void test_hung(void **state)
+{
+    g_autofree char *dir = g_dir_make_tmp("dmore-probe-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "qemu", NULL);
+    g_autoptr(GCancellable) cancellable = g_cancellable_new();
+    g_autoptr(GError) error = NULL;
+    gint64 begun_us = g_get_monotonic_time();
+
+    assert_true(g_file_set_contents_full(path, "#!/bin/sh\nexec sleep 50\n", -1,
+                                         G_FILE_SET_CONTENTS_NONE, 0700, NULL));
+    g_timeout_add(100, on_time, cancellable);
+    assert_null(probe_qemu(path, cancellable, &error));
+    assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_CANCELLED));
+    assert_non_null(strstr(error->message, path));
+    assert_true(g_get_monotonic_time() - begun_us < 10 * G_USEC_PER_SEC);
+    g_unlink(path);
+    g_rmdir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_real),    cmocka_unit_test(test_none),
         cmocka_unit_test(test_too_old), cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_strange),
+        cmocka_unit_test(test_strange), cmocka_unit_test(test_hung),
     };
 
     return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
