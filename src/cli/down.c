@@ -9,10 +9,12 @@
 #include "cli/past.h"
 #include "pair/client.h"
 #include "pair/config.h"
+#include "pair/forsaken.h"
 #include "pair/rundir.h"
 
-#define DOWN_MS 120000   /* for both hypervisors to end */
-#define ADOPTED_MS 30000 /* for a dmore-pair that has just been started to listen */
+#define DOWN_MS 120000 /* for both hypervisors to end */
+/* For a dmore-pair that has just been started to listen. To VMs that hang it talks for a minute. */
+#define ADOPTED_MS 90000
 
 /* A directory without a process. Return: TRUE when there was one. */
 static gboolean is_left_over(const HostConfig *host, const char *name)
@@ -40,6 +42,16 @@ static gboolean attend(const HostConfig *host, const char *name, GError **error)
     return client_await_listening(host, name, ADOPTED_MS, error);
 }
 
+/* Nobody can take the pair over, because one of its VMs hangs for one: ending needs nobody. */
+static gboolean end_forsaken(const HostConfig *host, const char *name, GError **error)
+{
+    if (!forsaken_end(host, name, error))
+        return FALSE;
+    past_forget(host, name);
+    cli_print("%s is down; no dmore-pair could take its VMs over, so they were killed\n", name);
+    return TRUE;
+}
+
 gboolean down_run(const HostConfig *host, int argc, char **argv, GError **error)
 {
     if (!cli_parse(
@@ -62,8 +74,16 @@ gboolean down_run(const HostConfig *host, int argc, char **argv, GError **error)
         return TRUE;
     }
 
-    if (!attend(host, argv[1], error))
+    g_autoptr(GError) unattended = NULL;
+    gboolean attended = attend(host, argv[1], &unattended);
+
+    if (!g_error_matches(unattended, DMORE_ERROR, DMORE_ERROR_CANCELLED) &&
+        rundir_is_forsaken(host->run_dir, argv[1]))
+        return end_forsaken(host, argv[1], error);
+    if (!attended) {
+        g_propagate_error(error, g_steal_pointer(&unattended));
         return FALSE;
+    }
     g_autoptr(Client) client = client_ask(host, argv[1], "down", NULL, NULL, NULL, error);
     g_autoptr(JsonObject) result = client ? client_wait(client, DOWN_MS, error) : NULL;
 

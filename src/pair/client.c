@@ -11,6 +11,7 @@
 #include "pair/config.h"
 #include "pair/rundir.h"
 
+#define LOOK_MS 5
 #define CALL_MS 30000 /* for an answer that takes no work; a busy host may be slow */
 
 struct Client {
@@ -178,17 +179,27 @@ static gboolean listens(gpointer data)
     return line || rundir_keeper(listener->host->run_dir, listener->name) == 0;
 }
 
+static gboolean on_tick(gpointer data)
+{
+    return G_SOURCE_CONTINUE;
+}
+
 gboolean client_await_listening(const HostConfig *host, const char *name, int timeout_ms,
                                 GError **error)
 {
     g_autofree char *path = g_build_filename(host->run_dir, name, NULL);
     g_autoptr(GFile) directory = g_file_new_for_path(path);
-    /* The socket appears when somebody listens; each change wakes the wait up. */
+    /* The socket appears when somebody listens; each change wakes the wait up. Nothing tells that a
+     * dmore-pair has ended without having listened, and dmored soon starts another. */
     g_autoptr(GFileMonitor) monitor =
         g_file_monitor_directory(directory, G_FILE_MONITOR_WATCH_MOVES, NULL, error);
     Listener listener = {host, name};
+    guint ticker = g_timeout_add(LOOK_MS, on_tick, NULL);
+    gboolean done =
+        monitor && await(listens, &listener, timeout_ms, NULL, "dmore-pair to listen", error);
 
-    return monitor && await(listens, &listener, timeout_ms, NULL, "dmore-pair to listen", error);
+    g_source_remove(ticker);
+    return done;
 }
 
 JsonObject *client_call(const HostConfig *host, const char *name, const char *command,

@@ -52,8 +52,9 @@ static gboolean adopt_vms(Pair *pair, GError **error)
         vm_adopt(user_vm, user_vm_monitor, user_vm_log, &pair_user_vm_events, pair, error);
     if (!pair->user_vm)
         return FALSE;
-    pair->domain_r =
-        vm_adopt(domain_r, domain_r_monitor, domain_r_log, &pair_domain_r_events, pair, error);
+    /* Another Domain R can be had, and the user VM needs a dmore-pair now. */
+    pair->domain_r = vm_adopt_or_end(domain_r, domain_r_monitor, domain_r_log,
+                                     &pair_domain_r_events, pair, error);
     return pair->domain_r != NULL;
 }
 

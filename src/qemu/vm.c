@@ -331,8 +331,10 @@ static gboolean adopt_gone(Vm *vm, GError **error)
     return TRUE;
 }
 
-/* adopt() - watch the process that serves @monitor and talk to it */
-static gboolean adopt(Vm *vm, const char *monitor, GError **error)
+/* adopt() - watch the process that serves @monitor and talk to it
+ * @or_end: end it when it does not answer
+ */
+static gboolean adopt(Vm *vm, const char *monitor, gboolean or_end, GError **error)
 {
     g_autoptr(GError) failure = NULL;
     g_autoptr(GSocket) socket = vm_monitor_connect(monitor, &failure);
@@ -352,8 +354,14 @@ static gboolean adopt(Vm *vm, const char *monitor, GError **error)
         return FALSE;
     vm->ending = TRUE;
     vm->commanding = TRUE; /* its state is no news */
-    if (!vm_open(vm, socket, NULL, error))
-        return FALSE;
+    if (!vm_open(vm, socket, NULL, &failure)) {
+        if (!or_end) {
+            g_propagate_error(error, g_steal_pointer(&failure));
+            return FALSE;
+        }
+        g_warning("%s does not answer and is ended: %s", vm->name, failure->message);
+        vm_destroy(vm);
+    }
     vm->ending = FALSE;
     vm->commanding = FALSE;
     return TRUE;
@@ -364,7 +372,17 @@ Vm *vm_adopt(const char *name, const char *monitor, const char *log, const VmEve
 {
     Vm *vm = vm_new(name, log, events, data);
 
-    if (!adopt(vm, monitor, error))
+    if (!adopt(vm, monitor, FALSE, error))
+        g_clear_pointer(&vm, vm_free);
+    return vm;
+}
+
+Vm *vm_adopt_or_end(const char *name, const char *monitor, const char *log, const VmEvents *events,
+                    gpointer data, GError **error)
+{
+    Vm *vm = vm_new(name, log, events, data);
+
+    if (!adopt(vm, monitor, TRUE, error))
         g_clear_pointer(&vm, vm_free);
     return vm;
 }

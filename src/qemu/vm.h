@@ -94,6 +94,12 @@ Vm *vm_launch(const char *name, const char *const *arguments, const VmFd *fds, g
 Vm *vm_adopt(const char *name, const char *monitor, const char *log, const VmEvents *events,
              gpointer data, GError **error);
 
+/* vm_adopt_or_end() - the same for one that can be replaced: when it does not answer it is ended,
+ * and is there in the state VM_GONE
+ */
+Vm *vm_adopt_or_end(const char *name, const char *monitor, const char *log, const VmEvents *events,
+                    gpointer data, GError **error);
+
 /* vm_fetch_fd() - a duplicate of a descriptor that the process was given with vm_launch()
  * @number: of its VmFd
  *

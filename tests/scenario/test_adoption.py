@@ -13,6 +13,7 @@ from lab import CommandFailed, Pair, processes
 from lab.typist import Typist
 from lab.waiting import await_true
 
+SILENT = 120  # s: what does not answer is given up after 60
 BACK_S = 2  # from the end of a dmore-pair to the first key that arrives in the guest
 
 
@@ -142,6 +143,33 @@ def test_down_without_dmore_pair(lab):
     assert not files.exists()
     for vm in ("user_vm", "domain_r"):
         assert processes.await_end(status[vm]["pid"], 0)
+
+
+def test_down_while_a_vm_hangs(lab):
+    """Nobody can take over a user VM that does not answer, but it can be taken down."""
+    pair = Pair(lab, "stuck", 63).up(lab.a)
+    files, status = lab.a.pair_files("stuck"), pair.status()
+    with processes.halted(status["user_vm"]["pid"]):
+        processes.kill(dmore_pair(pair))
+        assert "were killed" in pair.dmore("down", pair.name, timeout=SILENT)
+    assert not files.exists()
+    for vm in ("user_vm", "domain_r"):
+        assert processes.await_end(status[vm]["pid"], 0)
+    pair.up(lab.a).down()
+
+
+def test_domain_r_hangs(lab):
+    """The one that takes over replaces a Domain R that does not answer, as if it had ended."""
+    pair = Pair(lab, "silent", 64).up(lab.a)
+    before = pair.status()
+    with processes.halted(before["domain_r"]["pid"]):
+        processes.kill(dmore_pair(pair))
+        status = await_adoption(pair, 1, SILENT)
+        assert processes.await_end(before["domain_r"]["pid"], 0)
+    await_true(lambda: pair.status()["domain_r"]["state"] == "running", 60, "another Domain R")
+    assert status["user_vm"]["pid"] == before["user_vm"]["pid"]
+    assert pair.status()["domain_r"]["pid"] != before["domain_r"]["pid"]
+    pair.down()
 
 
 def test_log_of_an_earlier_pair_is_still_open(lab):

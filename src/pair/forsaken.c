@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * forsaken.c - the end of a pair that nobody can take over
+ *
+ * Theory of operation
+ *
+ * A monitor that hangs does not even tell who serves it: once a few have asked, it has no room for
+ * another connection. But both hypervisors have the pair's claim open, under a number that nobody
+ * else uses, and the kernel tells who has.
+ */
+#include "pair/forsaken.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "pair/pair-internal.h"
+#include "pair/rundir.h"
+#include "qemu/vm-process.h"
+
+static void on_ended(const char *how, gpointer data)
+{
+}
+
+static gboolean holds(const char *pid, const struct stat *claim)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%s/fd/%d", pid, PAIR_FD_CLAIM);
+    struct stat held;
+
+    return stat(path, &held) == 0 && held.st_ino == claim->st_ino && held.st_dev == claim->st_dev;
+}
+
+/* Kill a process if it has the claim. It is held before that is looked for, so its number cannot
+ * become another's in between.
+ */
+static void end_holder(const char *pid, const struct stat *claim)
+{
+    g_autoptr(VmProcess) process =
+        vm_process_adopt((GPid)g_ascii_strtoll(pid, NULL, 10), on_ended, NULL, NULL);
+
+    if (process && holds(pid, claim))
+        vm_process_destroy(process);
+}
+
+static gboolean end_vms(const HostConfig *host, const char *name, GError **error)
+{
+    g_autofree char *path = rundir_path(host->run_dir, name, RUN_CLAIM);
+    g_autoptr(GDir) processes = g_dir_open("/proc", 0, error);
+    struct stat claim;
+    const char *entry = NULL;
+
+    if (!processes)
+        return FALSE;
+    if (stat(path, &claim) < 0)
+        return TRUE; /* nobody has made it yet */
+    while ((entry = g_dir_read_name(processes)))
+        if (g_ascii_isdigit(*entry) && holds(entry, &claim))
+            end_holder(entry, &claim);
+    if (!rundir_is_claimed(host->run_dir, name))
+        return TRUE;
+    g_set_error(error, DMORE_ERROR, DMORE_ERROR_FAILED,
+                "%s is still in use by a process that is none of its VMs: \"fuser %s\" names it",
+                name, path);
+    return FALSE;
+}
+
+gboolean forsaken_end(const HostConfig *host, const char *name, GError **error)
+{
+    int keeper = rundir_keep(host->run_dir, name, error);
+
+    if (keeper < 0)
+        return FALSE;
+
+    gboolean done = end_vms(host, name, error) && rundir_remove(host->run_dir, name, error);
+
+    close(keeper);
+    return done;
+}
