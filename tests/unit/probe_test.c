@@ -124,7 +124,7 @@ static void test_hung(void **state)
     assert_null(probe_qemu(path, cancellable, &error));
     assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_CANCELLED));
     assert_non_null(strstr(error->message, path));
-    assert_true(g_get_monotonic_time() - begun_us < 10 * G_USEC_PER_SEC);
+    assert_true(g_get_monotonic_time() - begun_us < (gint64)10 * G_USEC_PER_SEC);
     g_unlink(path);
     g_rmdir(dir);
 }

@@ -243,7 +243,7 @@ static void test_overdue(void **state)
     qmp_set_patience(talk->qmp, 5000);
     gint64 begun_us = g_get_monotonic_time();
     assert_false(qmp_do(talk->qmp, "cont", NULL, &unsent));
-    assert_true(g_get_monotonic_time() - begun_us < 2 * G_USEC_PER_SEC);
+    assert_true(g_get_monotonic_time() - begun_us < (gint64)2 * G_USEC_PER_SEC);
     assert_true(g_error_matches(unsent, DMORE_ERROR, DMORE_ERROR_TIMEOUT));
     assert_string_equal(unsent->message,
                         "VM one: 'cont' was not sent, because QEMU has not answered 'stop' yet");
