@@ -218,6 +218,10 @@ static gboolean restore_stream(Stream *stream, const SavedStream *saved, GError 
                      saved->bytes[i].length);
     ring_restore_ahead(stream->relay->region, stream->id, RING_TO_VM, &saved->states[RING_TO_VM],
                        saved->ahead.data, saved->ahead.length);
+    /* What lay before the stream's begin was dropped on the other host; a later dmore-pair, which
+     * drops up to there, must find nothing to drop. */
+    atomic_store(&region_status(stream->relay->region)->streams[stream->id].begin,
+                 saved->states[RING_TO_VM].tail);
     stream->restored = TRUE;
     relay_take_rings(stream);
     return put_back(stream, stream->ends.host, &saved->unread, error) &&

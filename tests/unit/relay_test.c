@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <glib/gstdio.h>
 
@@ -171,12 +172,75 @@ static void another_domain_r_gets_nothing_old(void **state)
     expect_domain_r(ends, "hello");
 }
 
+/* A host of its own for the pair that came, with the generation that the region's records brought.
+ */
+static struct ends *arrive(const struct record_writer *saved, uint32_t generation)
+{
+    g_autoptr(GError) error = NULL;
+    struct record_reader reader = {.next = saved->bytes, .left = saved->size};
+    struct record records[REGION_STREAMS];
+    void *state = NULL;
+
+    setup(&state);
+    struct ends *there = state;
+    relay_freeze(there->relay);
+    atomic_store(&region_notice(&there->region)->generations[STREAM], generation);
+    atomic_store(&region_status(&there->region)->streams[STREAM].generation, generation);
+    for (int i = 0; i < REGION_STREAMS; i++)
+        assert_int_equal(record_next(&reader, &records[i]), 1);
+    assert_true(relay_restore(there->relay, records, &error));
+    return there;
+}
+
+/* Another dmore-pair takes over: the sockets live on in the user VM's process. */
+static void adopt(struct ends *ends)
+{
+    g_autoptr(GError) error = NULL;
+    RelayEnds kept[REGION_STREAMS];
+
+    for (int i = 0; i < REGION_STREAMS; i++) {
+        RelayEnds of_old = relay_ends(ends->relay, i);
+        kept[i] = (RelayEnds){.host = dup(of_old.host), .vm = dup(of_old.vm)};
+    }
+    relay_free(ends->relay);
+    ends->relay = relay_adopt(&ends->region, ends->moving, kept, &error);
+    assert_non_null(ends->relay);
+}
+
+/* An index counts from birth and wraps, so that any number may be one of bytes still to come. */
+static void what_came_is_not_taken_for_old(void **state)
+{
+    struct ends *ends = *state;
+    const struct ring_state state_here = {.head = UINT32_MAX - 1, .tail = UINT32_MAX - 1};
+    struct record_writer saved = {0};
+    g_autoptr(GError) error = NULL;
+
+    ring_restore(&ends->region, STREAM, RING_TO_VM, &state_here, NULL, 0);
+    relay_reset(ends->relay);
+    ends->to_vm = ring_producer(&ends->region, STREAM, RING_TO_VM);
+    relay_begin_anew(ends->relay, STREAM);
+    take_up(ends, ends->to_vm.own);
+    relay_kicked(ends->relay);
+    assert_true(relay_taken_up(ends->relay));
+    relay_freeze(ends->relay);
+    domain_r_sends(ends, "new");
+    assert_true(relay_save(ends->relay, 1, &saved, &error));
+
+    void *there = arrive(&saved, 1);
+    adopt(there);
+    relay_thaw(((struct ends *)there)->relay);
+    expect_vm(there, "new");
+    teardown(&there);
+    free(saved.bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(another_user_vm_gets_nothing_old, setup, teardown),
         cmocka_unit_test_setup_teardown(impossible_begin_breaks_the_stream, setup, teardown),
         cmocka_unit_test_setup_teardown(another_domain_r_gets_nothing_old, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_came_is_not_taken_for_old, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
