@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "pair/screen-feed.h"
 
+#include <string.h>
+
 #include "pair/curtain.h"
 
 struct ScreenFeed {
@@ -41,6 +43,9 @@ static void changed(ScreenFeed *feed)
 
 static void set_geometry(ScreenFeed *feed, uint32_t width, uint32_t height)
 {
+    /* Even if it goes back to a size that it had: the pixels of the other one are there now. */
+    if (feed->record && (feed->geometry.width != width || feed->geometry.height != height))
+        memset(feed->record, 0xff, sizeof(*feed->record));
     screen_set_geometry(feed->region, width, height);
     feed->geometry = (struct screen_geometry){.width = width, .height = height};
 }
