@@ -42,8 +42,10 @@ extern const VmEvents pair_domain_r_events;
 gboolean pair_launch_user_vm(Pair *pair, GCancellable *cancellable, GError **error);
 gboolean pair_launch_domain_r(Pair *pair, GCancellable *cancellable, GError **error);
 
-/* pair_note_config() - write the pair's configuration into its directory */
-gboolean pair_note_config(const Pair *pair, GError **error);
+/* pair_note_config() - write what is, or is about to be, the pair's configuration into its
+ * directory Return: FALSE with DMORE_ERROR_HOST; the file is as it was then.
+ */
+gboolean pair_note_config(const Pair *pair, const PairConfig *config, GError **error);
 
 /* pair_check_user_vm() - whether this host has the files that the user VM needs */
 gboolean pair_check_user_vm(const PairUserVm *user_vm, GError **error);

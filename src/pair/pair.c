@@ -189,23 +189,35 @@ static gboolean open_taps(Pair *pair, GError **error)
     return TRUE;
 }
 
-gboolean pair_note_config(const Pair *pair, GError **error)
+/* Write a file of the pair's; both that there are hold secrets. */
+static gboolean note_file(const Pair *pair, RunFile file, const void *bytes, gsize size,
+                          GError **error)
 {
-    g_autofree char *path = pair_path(pair, RUN_PAIR_CONF);
-    g_autofree char *text = pair_config_to_text(pair->config);
+    g_autofree char *path = pair_path(pair, file);
+    g_autoptr(GError) cause = NULL;
 
-    /* The file holds the console's password. */
-    return g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
+    if (g_file_set_contents_full(path, bytes, (gssize)size, G_FILE_SET_CONTENTS_CONSISTENT, 0600,
+                                 &cause))
+        return TRUE;
+    g_set_error(error, DMORE_ERROR, DMORE_ERROR_HOST,
+                "cannot write what %s is made of: %s; is there room in the run directory?",
+                pair->config->name, cause->message);
+    return FALSE;
+}
+
+gboolean pair_note_config(const Pair *pair, const PairConfig *config, GError **error)
+{
+    g_autofree char *text = pair_config_to_text(config);
+
+    return note_file(pair, RUN_PAIR_CONF, text, strlen(text), error);
 }
 
 static gboolean note_settings(const Pair *pair, GError **error)
 {
-    g_autofree char *path = pair_path(pair, RUN_SETTINGS);
     gsize size = 0;
-    const char *bytes = g_bytes_get_data(pair->settings, &size);
+    const void *bytes = g_bytes_get_data(pair->settings, &size);
 
-    return g_file_set_contents_full(path, bytes, (gssize)size, G_FILE_SET_CONTENTS_CONSISTENT, 0600,
-                                    error);
+    return note_file(pair, RUN_SETTINGS, bytes, size, error);
 }
 
 gboolean pair_claim(Pair *pair, gboolean incoming, GError **error)
@@ -219,7 +231,7 @@ gboolean pair_claim(Pair *pair, gboolean incoming, GError **error)
     pair->ended = FALSE;
     if (incoming)
         pair->state = PAIR_INCOMING;
-    return pair_note_config(pair, error) && note_settings(pair, error) &&
+    return pair_note_config(pair, pair->config, error) && note_settings(pair, error) &&
            pair_state_write(pair, error);
 }
 

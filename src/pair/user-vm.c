@@ -159,14 +159,12 @@ static gboolean start(Pair *pair, GCancellable *cancellable, GError **error)
 
 gboolean user_vm_start(Pair *pair, PairConfig *config, GCancellable *cancellable, GError **error)
 {
-    if (!check(pair, config, error)) {
+    if (!check(pair, config, error) || !pair_note_config(pair, config, error)) {
         pair_config_free(config);
         return FALSE;
     }
     pair_config_free(pair->config);
     pair->config = config;
-    if (!pair_note_config(pair, error))
-        return FALSE;
     if (!start(pair, cancellable, error)) {
         end_user_vm(pair);
         return FALSE;
