@@ -328,13 +328,20 @@ static gboolean run_commit(Run *run, GError **error)
     return TRUE;
 }
 
-/* Frames that have reached the VM's old place go to the VM here. */
+/* Frames that have reached the VM's old place go to the VM here. That some cannot be delivered is
+ * no reason not to hear what the source says next.
+ */
 static gboolean receive_frames(Run *run, const char *message, const char *interface, GError **error)
 {
     g_autoptr(LinkMessage) frames = link_receive(run->link, message, FAREWELL_MS, NULL, error);
+    g_autoptr(GError) undelivered = NULL;
 
-    return frames && (!interface || g_bytes_get_size(frames->bytes) == 0 ||
-                      frames_deliver(interface, frames->bytes, error));
+    if (!frames)
+        return FALSE;
+    if (interface && g_bytes_get_size(frames->bytes) > 0 &&
+        !frames_deliver(interface, frames->bytes, &undelivered))
+        g_warning("of what had reached a VM's old place: %s", undelivered->message);
+    return TRUE;
 }
 
 /* @report: as it came, in a message */

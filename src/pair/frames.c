@@ -34,6 +34,13 @@ static int open_packet_socket(const char *interface, int protocol, GError **erro
         .sll_ifindex = (int)if_nametoindex(interface),
     };
     int on = 1;
+
+    /* With 0 the socket would be bound to all interfaces of the host. */
+    if (address.sll_ifindex == 0) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_FAILED, "there is no interface %s: %s",
+                    interface, g_strerror(errno));
+        return -1;
+    }
     int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd < 0 || setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0 ||
@@ -87,30 +94,41 @@ void frame_watch_free(FrameWatch *watch)
     g_free(watch);
 }
 
+/* Send one frame. A full queue loses frames on any network, which is no failure. */
+static int send_frame(int fd, const struct record *record)
+{
+    if (send(fd, record->data, record->length, 0) >= 0 || errno == ENOBUFS || errno == EAGAIN)
+        return 0;
+    return -errno;
+}
+
 gboolean frames_send(int fd, const char *interface, GBytes *frames, GError **error)
 {
     struct record_reader reader = {0};
     struct record record;
+    guint refused = 0;
+    int cause = 0;
     int ret;
 
     reader.next = g_bytes_get_data(frames, &reader.left);
     while ((ret = record_next(&reader, &record)) > 0) {
-        if (record.type != FRAME)
-            continue;
-        /* A full queue loses frames on any network; what comes after would be lost as well. */
-        if (send(fd, record.data, record.length, 0) < 0 && errno != ENOBUFS && errno != EAGAIN) {
-            g_set_error(error, DMORE_ERROR, DMORE_ERROR_FAILED,
-                        "cannot send a frame of %u bytes over %s: %s", record.length, interface,
-                        g_strerror(errno));
-            return FALSE;
-        }
+        int sent = record.type == FRAME ? send_frame(fd, &record) : 0;
+
+        /* That one is too large, say, does not mean that the others are. */
+        refused += sent < 0;
+        cause = sent < 0 ? -sent : cause;
     }
     if (ret < 0) {
         g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_PEER,
                             "the frames from the other host are damaged");
         return FALSE;
     }
-    return TRUE;
+    if (refused == 0)
+        return TRUE;
+    g_set_error(error, DMORE_ERROR, DMORE_ERROR_FAILED,
+                "%u of the frames could not be sent over %s: %s", refused, interface,
+                g_strerror(cause));
+    return FALSE;
 }
 
 gboolean frames_deliver(const char *interface, GBytes *frames, GError **error)

@@ -33,8 +33,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(FrameWatch, frame_watch_free)
 /* frames_deliver() - send frames to the VM over its tap interface
  * @frames: from frame_watch_take(), maybe on another host
  *
- * Return: FALSE with DMORE_ERROR_FAILED, or DMORE_ERROR_PEER when @frames is damaged; frames before
- * the damage have been delivered then.
+ * Return: FALSE with DMORE_ERROR_FAILED when some could not be sent, or DMORE_ERROR_PEER when
+ * @frames is damaged; the others, or those before the damage, have been delivered then.
  */
 gboolean frames_deliver(const char *interface, GBytes *frames, GError **error);
 
