@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "pair/room.h"
 #include "pair/screen-copy.h"
 #include "region/carry.h"
 
@@ -152,6 +153,16 @@ static gboolean take_apart(GBytes *handover, Parts *parts, GError **error)
     return TRUE;
 }
 
+/* Of a picture that did not go ahead the pixels are written when the pair runs here already, and
+ * then it is too late to go back. */
+static gboolean make_room(const struct region *region, GError **error)
+{
+    struct screen_state screen;
+
+    screen_save(region, &screen);
+    return room_for_screen(region, screen.geometry.width, screen.geometry.height, error);
+}
+
 gboolean handover_restore(const struct region *region, Relay *relay, struct screen_tiles *owed,
                           GBytes *handover, GError **error)
 {
@@ -166,5 +177,5 @@ gboolean handover_restore(const struct region *region, Relay *relay, struct scre
     if (carry_restore(region, parts.region.data, parts.region.length) < 0)
         return refuse(error, "what it says of the region makes no sense");
     *owed = *tiles;
-    return relay_restore(relay, parts.streams, error);
+    return make_room(region, error) && relay_restore(relay, parts.streams, error);
 }

@@ -31,7 +31,8 @@ GBytes *handover_save(const struct region *region, const Relay *relay,
  * @owed: tiles are added that clients have not seen as they will be found in the region
  *
  * Return: FALSE with DMORE_ERROR_PEER, nothing changed, when it cannot be read; DMORE_ERROR_HOST
- * when a stream's socket does not take its bytes. The pair must not run then.
+ * when a stream's socket does not take its bytes or there is no memory for the screen. The pair
+ * must not run then.
  */
 gboolean handover_restore(const struct region *region, Relay *relay, struct screen_tiles *owed,
                           GBytes *handover, GError **error);

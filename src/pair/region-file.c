@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "pair/room.h"
 
 static gboolean fail(GError **error, const char *what, const char *path, int err)
 {
@@ -57,7 +59,7 @@ RegionFile *region_file_create(const char *path, gsize size, GBytes *settings, G
         return NULL;
     }
 
-    if (!format(file, settings, error)) {
+    if (!room_for_parts(&file->region, error) || !format(file, settings, error)) {
         g_unlink(path);
         return NULL;
     }
@@ -66,15 +68,21 @@ RegionFile *region_file_create(const char *path, gsize size, GBytes *settings, G
 
 gboolean region_file_reset(RegionFile *file, GBytes *settings, GError **error)
 {
+    if (!room_for_parts(&file->region, error))
+        return FALSE;
     int fd = open(file->path, O_RDWR | O_CLOEXEC);
-    /* One hole, and zeroes in it; the mapping stays. */
-    gboolean emptied = fd >= 0 && fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-                                            (off_t)file->region.size) == 0;
+    /* The pixels become one hole, with zeroes in it; the mapping stays. */
+    gboolean emptied =
+        fd >= 0 && fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, REGION_PIXELS_OFFSET,
+                             (off_t)(file->region.size - REGION_PIXELS_OFFSET)) == 0;
     int cause = errno;
 
     if (fd >= 0)
         close(fd);
-    return emptied ? format(file, settings, error) : fail(error, "empty", file->path, cause);
+    if (!emptied)
+        return fail(error, "empty", file->path, cause);
+    memset(file->region.base, 0, REGION_PIXELS_OFFSET);
+    return format(file, settings, error);
 }
 
 RegionFile *region_file_open(const char *path, GError **error)

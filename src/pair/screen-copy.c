@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "pair/room.h"
 
 typedef struct {
     guint32 width; /* little-endian, as is all that travels */
@@ -28,7 +29,9 @@ GBytes *screen_copy_make(const struct region *region)
     gsize size = pixels_size(geometry);
     CopyHeader header = {GUINT32_TO_LE(geometry.width), GUINT32_TO_LE(geometry.height)};
 
-    if (size == 0 || size > SCREEN_COPY_MAX)
+    /* Domain R may have written any size there, and what is read must have memory, too. */
+    if (size == 0 || size > SCREEN_COPY_MAX ||
+        !room_for_screen(region, geometry.width, geometry.height, NULL))
         return g_bytes_new(NULL, 0);
     guint8 *bytes = g_malloc(sizeof(header) + size);
     memcpy(bytes, &header, sizeof(header));
@@ -55,6 +58,8 @@ gboolean screen_copy_install(const struct region *region, GBytes *copy,
                             "the picture from the other host makes no sense");
         return FALSE;
     }
+    if (!room_for_screen(region, told.width, told.height, error))
+        return FALSE;
     memcpy(screen_pixels(region), bytes + sizeof(header), pixels_size(told));
     *geometry = told;
     return TRUE;

@@ -23,14 +23,16 @@
 #define SCREEN_COPY_MAX (15u << 20) /* bytes; a larger picture does not go ahead */
 
 /* screen_copy_make() - the picture as it is now: u32 width, u32 height, pixels, little-endian
- * Return: empty when there is no screen or it is larger than SCREEN_COPY_MAX.
+ * Return: empty when there is no screen or it is larger than SCREEN_COPY_MAX or, by
+ * Domain R's doing, of a size that there is no memory for.
  */
 GBytes *screen_copy_make(const struct region *region);
 
 /* screen_copy_install() - put a picture into a region that Domain R does not run on yet
  * @geometry: (out): its size, 0x0 when @copy is empty
  *
- * Return: FALSE with DMORE_ERROR_PEER, nothing changed, when it is no picture or does not fit.
+ * Return: FALSE with DMORE_ERROR_PEER, nothing changed, when it is no picture or does not fit;
+ * DMORE_ERROR_HOST when there is no memory for it.
  */
 gboolean screen_copy_install(const struct region *region, GBytes *copy,
                              struct screen_geometry *geometry, GError **error);

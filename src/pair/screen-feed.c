@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "base/error.h"
 #include "pair/curtain.h"
+#include "pair/room.h"
 
 struct ScreenFeed {
     const struct region *region;
@@ -13,6 +15,7 @@ struct ScreenFeed {
     guint refresh_source;      /* likewise: until a refresh has passed */
     guint patience_source;
     struct screen_geometry geometry; /* as we have set it; what the region says is not believed */
+    gsize room;                      /* bytes of pixels that have memory for sure */
     struct screen_tiles *record;     /* NULL while nobody wants to know what changes */
     struct cursor_shape cursor;
     guint32 *cursor_pixels;
@@ -57,25 +60,44 @@ static void write_rect(ScreenFeed *feed, struct screen_rect rect, const guint8 *
         changed(feed);
 }
 
-static void refuse_picture(ScreenFeed *feed, int width, int height)
+static void refuse_picture(ScreenFeed *feed, int width, int height, const char *why)
 {
     if (feed->refused_width != width || feed->refused_height != height)
-        g_warning("the user VM's screen of %dx%d is too large for the region and is not shown; the "
-                  "largest screen that fits has %zu pixels",
-                  width, height, (feed->region->size - REGION_PIXELS_OFFSET) / 4);
+        g_warning("the user VM's screen of %dx%d is not shown: %s", width, height, why);
     feed->refused_width = width;
     feed->refused_height = height;
     set_geometry(feed, 0, 0);
+    room_give_back(feed->region);
+    feed->room = 0;
     changed(feed);
+}
+
+static gboolean make_room(ScreenFeed *feed, struct screen_rect all, GError **error)
+{
+    gsize size = 4 * (gsize)all.width * all.height;
+
+    if (!screen_fits(feed->region, all.width, all.height)) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_USAGE,
+                    "it is too large for the region; the largest screen that fits has %zu pixels",
+                    (feed->region->size - REGION_PIXELS_OFFSET) / 4);
+        return FALSE;
+    }
+    if (size <= feed->room)
+        return TRUE;
+    if (!room_for_screen(feed->region, all.width, all.height, error))
+        return FALSE;
+    feed->room = size;
+    return TRUE;
 }
 
 static void show_picture(ScreenFeed *feed, int width, int height, const guint8 *pixels,
                          gsize stride)
 {
     struct screen_rect all = {.width = (uint32_t)width, .height = (uint32_t)height};
+    g_autoptr(GError) error = NULL;
 
-    if (!screen_fits(feed->region, all.width, all.height)) {
-        refuse_picture(feed, width, height);
+    if (!make_room(feed, all, &error)) {
+        refuse_picture(feed, width, height, error->message);
         return;
     }
     if (feed->geometry.width != all.width || feed->geometry.height != all.height) {

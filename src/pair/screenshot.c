@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "pair/room.h"
 #include "region/screen.h"
 
 typedef struct {
@@ -56,6 +57,11 @@ void screenshot_write_async(const struct region *region, const char *path,
     if (size == 0) {
         g_task_return_new_error(task, DMORE_ERROR, DMORE_ERROR_FAILED,
                                 "the user VM shows no screen now");
+        return;
+    }
+    g_autoptr(GError) error = NULL;
+    if (!room_for_screen(region, shot->geometry.width, shot->geometry.height, &error)) {
+        g_task_return_error(task, g_steal_pointer(&error));
         return;
     }
     shot->pixels = g_memdup2(screen_pixels(region), size);
