@@ -10,6 +10,7 @@
 #include "comigrate/source.h"
 #include "dmore-pair/status.h"
 #include "dmore-pair/undecided.h"
+#include "pair/logs.h"
 #include "pair/presence.h"
 #include "pair/screenshot.h"
 #include "pair/user-vm.h"
@@ -518,6 +519,7 @@ static gboolean on_second(gpointer data)
     Service *service = data;
 
     domain_r_look(service->pair);
+    logs_cut(service->pair->host->run_dir, service->pair->config->name);
     return G_SOURCE_CONTINUE;
 }
 

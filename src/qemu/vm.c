@@ -183,10 +183,16 @@ static char *last_words(const Vm *vm)
     g_autofree char *text = NULL;
     gsize size = 0;
 
-    if (!g_file_get_contents(vm->log, &text, &size, NULL) || size <= (gsize)vm->log_start)
+    if (!g_file_get_contents(vm->log, &text, &size, NULL))
         return g_strdup("it has printed nothing");
 
-    char *words = g_strstrip(text + vm->log_start);
+    /* One that is shorter than it was has been cut to its last part meanwhile. */
+    gsize start = size < (gsize)vm->log_start ? 0 : (gsize)vm->log_start;
+
+    if (size == start)
+        return g_strdup("it has printed nothing");
+
+    char *words = g_strstrip(text + start);
 
     if (strlen(words) > LAST_WORDS_MAX && strrchr(words, '\n') != NULL)
         words = strrchr(words, '\n') + 1;
