@@ -51,9 +51,19 @@ static void tell_standstill(const Pair *pair, JsonObject *status)
     json_object_set_string_member(status, "note", words);
 }
 
+static void tell_lack(const char *lack, JsonObject *status)
+{
+    g_autofree char *words = g_strdup_printf("the console does not show the user VM's screen as it "
+                                             "is, which is tried again: %s",
+                                             lack);
+
+    json_object_set_string_member(status, "note", words);
+}
+
 static JsonObject *make_status(const Service *service)
 {
     JsonObject *status = status_make(service->pair);
+    const char *lack = screen_life_lack(service->pair);
 
     if (service->phase)
         json_object_set_string_member(status, "phase", service->phase);
@@ -63,6 +73,8 @@ static JsonObject *make_status(const Service *service)
         arrival_to_status(service->arrival, status);
     else if (service->pair->state == PAIR_UNDECIDED)
         tell_standstill(service->pair, status);
+    else if (lack)
+        tell_lack(lack, status);
     return status;
 }
 
@@ -164,6 +176,13 @@ static void run_replace(Service *service)
     g_cancellable_reset(service->cancellable);
     if (!domain_r_replace(service->pair, service->cancellable, &error))
         g_warning("Domain R could not be replaced: %s", error->message);
+}
+
+/* Nor for this. */
+static void run_renew_screen(Service *service)
+{
+    g_cancellable_reset(service->cancellable);
+    screen_life_renew(service->pair, service->cancellable);
 }
 
 static void run_resolve(Service *service, Request *request)
@@ -511,7 +530,8 @@ static gboolean has_work(gpointer data)
 {
     const Service *service = data;
 
-    return service->queued || service->ending || is_lost(service) || domain_r_is_due(service->pair);
+    return service->queued || service->ending || is_lost(service) ||
+           domain_r_is_due(service->pair) || screen_life_is_due(service->pair);
 }
 
 static gboolean on_second(gpointer data)
@@ -554,6 +574,8 @@ void service_run(Service *service)
             run_down(service, NULL);
         else if (domain_r_is_due(service->pair))
             run_replace(service);
+        else if (screen_life_is_due(service->pair))
+            run_renew_screen(service);
     }
     g_source_remove(ticker);
 }

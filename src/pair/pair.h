@@ -20,6 +20,7 @@
 #include "pair/relay.h"
 #include "pair/rundir.h"
 #include "pair/screen-feed.h"
+#include "pair/screen-life.h"
 #include "qemu/display.h"
 #include "qemu/probe.h"
 #include "qemu/vm.h"
@@ -72,6 +73,7 @@ struct Pair {
     Kick *kick;
     ScreenFeed *feed;
     Display *display;
+    ScreenLife screen_life;
 
     /* Called when the pair's state on this host has changed by itself: a VM has ended. */
     void (*changed)(gpointer data);

@@ -22,6 +22,7 @@ struct ScreenFeed {
     /* The last size that did not fit, so that it is said once. */
     int refused_width;
     int refused_height;
+    gboolean starved; /* likewise, for that there was no memory for it */
 };
 
 ScreenFeed *screen_feed_new(const struct region *region)
@@ -60,12 +61,13 @@ static void write_rect(ScreenFeed *feed, struct screen_rect rect, const guint8 *
         changed(feed);
 }
 
-static void refuse_picture(ScreenFeed *feed, int width, int height, const char *why)
+static void refuse_picture(ScreenFeed *feed, int width, int height, const GError *why)
 {
     if (feed->refused_width != width || feed->refused_height != height)
-        g_warning("the user VM's screen of %dx%d is not shown: %s", width, height, why);
+        g_warning("the user VM's screen of %dx%d is not shown: %s", width, height, why->message);
     feed->refused_width = width;
     feed->refused_height = height;
+    feed->starved = g_error_matches(why, DMORE_ERROR, DMORE_ERROR_HOST);
     set_geometry(feed, 0, 0);
     room_give_back(feed->region);
     feed->room = 0;
@@ -97,7 +99,7 @@ static void show_picture(ScreenFeed *feed, int width, int height, const guint8 *
     g_autoptr(GError) error = NULL;
 
     if (!make_room(feed, all, &error)) {
-        refuse_picture(feed, width, height, error->message);
+        refuse_picture(feed, width, height, error);
         return;
     }
     if (feed->geometry.width != all.width || feed->geometry.height != all.height) {
@@ -107,6 +109,7 @@ static void show_picture(ScreenFeed *feed, int width, int height, const guint8 *
     }
     feed->refused_width = 0;
     feed->refused_height = 0;
+    feed->starved = FALSE;
     write_rect(feed, all, pixels, stride);
 }
 
@@ -192,6 +195,7 @@ static void on_disabled(gpointer data)
         curtain_clear(feed->curtain);
         return;
     }
+    feed->starved = FALSE;
     set_geometry(feed, 0, 0);
     changed(feed);
 }
@@ -271,6 +275,12 @@ gboolean screen_feed_is_open(gpointer user)
     const ScreenFeed *feed = user;
 
     return !feed->curtain;
+}
+
+const char *screen_feed_lack(const ScreenFeed *feed)
+{
+    return feed->starved ? "there is no memory for its pixels; make room in the run directory"
+                         : NULL;
 }
 
 void screen_feed_record(ScreenFeed *feed, struct screen_tiles *tiles)

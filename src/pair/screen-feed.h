@@ -49,6 +49,10 @@ void screen_feed_open_soon(ScreenFeed *feed, const struct screen_tiles *owed);
 /* screen_feed_is_open() - fits await(); @feed is a ScreenFeed */
 gboolean screen_feed_is_open(gpointer feed);
 
+/* screen_feed_lack() - why the picture is not shown, if that may be over when it is told again: a
+ * clause; NULL when it is shown or never can be */
+const char *screen_feed_lack(const ScreenFeed *feed);
+
 /* screen_feed_record() - note the tiles that change from now on, forgetting earlier notes
  * @tiles: zeroed here; NULL: note nothing any more
  */

@@ -355,6 +355,11 @@ void display_detach(Display *display)
     display_unref(display);
 }
 
+const char *display_lost(const Display *display)
+{
+    return display->failure != NULL ? display->failure->message : NULL;
+}
+
 const char *display_form(const Display *display)
 {
     return picture_form(display->picture);

@@ -49,6 +49,9 @@ typedef struct {
 Display *display_attach(Vm *vm, const DisplayEvents *events, gpointer data,
                         GCancellable *cancellable, GError **error);
 
+/* display_lost() - why it is of no use any more; NULL while it is of use */
+const char *display_lost(const Display *display);
+
 /* display_form() - "map", "plain", or "none" before the first picture */
 const char *display_form(const Display *display);
 

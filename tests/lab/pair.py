@@ -145,19 +145,39 @@ class Pair:
 
     def user_vm_monitor(self, command, **arguments):
         """A command to the user VM's hypervisor, over the operator's monitor."""
+        return self._monitor((command, arguments))
+
+    def take_display(self):
+        """Look at the user VM's screen as an operator might, past the console: a socket, over which
+        the hypervisor's display can be talked to until it is closed."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._monitor(("getfd", {"fdname": "viewer"}),
+                          ("add_client", {"protocol": "@dbus-display", "fdname": "viewer"}), fd=theirs.fileno())
+        ours.settimeout(30)
+        # D-Bus begins with this: who we are, and a word of each side.
+        ours.sendall(b"\0AUTH EXTERNAL %s\r\n" % str(os.geteuid()).encode().hex().encode())
+        answer = ours.recv(1000)
+        assert answer.startswith(b"OK "), answer
+        ours.sendall(b"BEGIN\r\n")
+        return ours
+
+    def _monitor(self, *commands, fd=None):
+        """Commands over one connection, the first with a descriptor; the last one's answer."""
         with socket.socket(socket.AF_UNIX) as monitor:
             monitor.settimeout(30)
             monitor.connect(str(self.host.pair_files(self.name) / "user-vm.monitor"))
-            with monitor.makefile("rw") as stream:
+            with monitor.makefile("r") as stream:
                 stream.readline()
-                for order in ({"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}):
-                    stream.write(json.dumps(order) + "\n")
-                    stream.flush()
+                for command, arguments in (("qmp_capabilities", {}), *commands):
+                    order = json.dumps({"execute": command, "arguments": arguments}) + "\n"
+                    passed = [fd] if fd is not None and command == commands[0][0] else []
+                    socket.send_fds(monitor, [order.encode()], passed)
                     answer = {}
                     while "return" not in answer and "error" not in answer:
                         answer = json.loads(stream.readline())
-                if "error" in answer:
-                    raise RuntimeError(f"{command}: {answer['error']['desc']}")
+                    if "error" in answer:
+                        raise RuntimeError(f"{command}: {answer['error']['desc']}")
                 return answer["return"]
 
     def down(self):

@@ -4,6 +4,7 @@
 import contextlib
 
 from conftest import at_console
+from lab.waiting import await_true
 
 
 def test_still_screen_is_identical(bench, console):
@@ -41,3 +42,16 @@ def test_late_client_gets_the_whole_picture(bench):
         console.pair.migrate()
         late = console.enter(contextlib.closing(bench.client()))
         assert bench.check_screen(late) == bench.check_screen(console.client)
+
+
+def test_display_that_was_taken_away_is_taken_back(bench, console):
+    """An operator asks QEMU for its display, and takes it from D-MORE by that: the picture would stand
+    still for all clients, whatever the guest does."""
+    with contextlib.closing(console.pair.take_display()):
+        await_true(lambda: "note" in console.pair.status(), 10, "the loss is told")
+        await_true(lambda: "note" not in console.pair.status(), 10, "the display is attached again")
+    console.guest.command("lines 12")
+    bench.check_screen(console.client)
+    console.pair.migrate()
+    console.guest.command("lines 13")
+    bench.check_screen(console.client)

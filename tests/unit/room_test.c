@@ -158,9 +158,11 @@ static void a_screen_without_room_is_not_shown(void **state)
     assert_int_equal(shown(file).width, 0);
     screen_feed_events.update((DisplayRect){9, 9, 1, 1}, (const guint8 *)&dot, 4, feed);
     assert_int_equal(used(), REGION_PIXELS_OFFSET);
+    assert_non_null(screen_feed_lack(feed));
 
     show(feed, 64, 64);
     assert_int_equal(shown(file).width, 64);
+    assert_null(screen_feed_lack(feed));
     g_unlink(store.ballast);
     show(feed, WIDTH, HEIGHT);
     assert_int_equal(shown(file).width, WIDTH);
