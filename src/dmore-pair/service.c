@@ -178,6 +178,27 @@ static void run_replace(Service *service)
         g_warning("Domain R could not be replaced: %s", error->message);
 }
 
+/* A user VM that could not be heard when it was to be resumed, or refused, runs all the same: by an
+ * answer that came late, or an operator's hand. The pair is surely here, and nobody is asked for
+ * it.
+ */
+static gboolean runs_after_all(const Service *service)
+{
+    const Pair *pair = service->pair;
+
+    return pair->state == PAIR_UNDECIDED && !service->undecided &&
+           !arrival_is_waiting(service->arrival) && vm_state(pair->user_vm) == VM_RUNNING;
+}
+
+static void run_after_all(Service *service)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_message("the user VM, which could not be resumed, runs after all");
+    if (!pair_run_here(service->pair, &error))
+        g_critical("the pair does not go on as it should: %s", error->message);
+}
+
 /* Nor for this. */
 static void run_renew_screen(Service *service)
 {
@@ -530,7 +551,7 @@ static gboolean has_work(gpointer data)
 {
     const Service *service = data;
 
-    return service->queued || service->ending || is_lost(service) ||
+    return service->queued || service->ending || is_lost(service) || runs_after_all(service) ||
            domain_r_is_due(service->pair) || screen_life_is_due(service->pair);
 }
 
@@ -572,6 +593,8 @@ void service_run(Service *service)
             break; /* never end VMs that may be the only ones */
         else if (service->ending || is_lost(service))
             run_down(service, NULL);
+        else if (runs_after_all(service))
+            run_after_all(service);
         else if (domain_r_is_due(service->pair))
             run_replace(service);
         else if (screen_life_is_due(service->pair))

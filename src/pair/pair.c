@@ -339,7 +339,7 @@ static gboolean resume_domain_r(Pair *pair, GError **error)
 
 gboolean pair_run_here(Pair *pair, GError **error)
 {
-    if (!bring_back(pair->user_vm, error))
+    if (vm_state(pair->user_vm) != VM_RUNNING && !bring_back(pair->user_vm, error))
         return FALSE;
     pair_show_screen(pair);
     relay_thaw(pair->relay);
