@@ -408,6 +408,12 @@ JsonLine *jsonline_connect(const char *path, JsonLineReceived received, JsonLine
     return line_new(g_steal_pointer(&socket), received, closed, data);
 }
 
+gboolean jsonline_peer_has_gone(const JsonLine *line)
+{
+    return line->socket == NULL ||
+           (g_socket_condition_check(line->socket, G_IO_HUP | G_IO_ERR) & (G_IO_HUP | G_IO_ERR));
+}
+
 void jsonline_free(JsonLine *line)
 {
     if (line == NULL)

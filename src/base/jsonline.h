@@ -44,6 +44,13 @@ JsonLine *jsonline_connect(const char *path, JsonLineReceived received, JsonLine
  */
 void jsonline_send(JsonLine *line, JsonObject *object, int pass_fd);
 
+/* jsonline_peer_has_gone() - whether nobody is there any more, now, whatever it had sent before
+ *
+ * It is asked of the socket, so it is true before @closed is called. A peer that only sends nothing
+ * more is still there.
+ */
+gboolean jsonline_peer_has_gone(const JsonLine *line);
+
 /* jsonline_free() - closes; what is still queued is written if it goes without waiting */
 void jsonline_free(JsonLine *line);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonLine, jsonline_free)

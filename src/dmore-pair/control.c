@@ -67,17 +67,31 @@ void request_error(Request *request, const GError *error)
     g_free(request);
 }
 
+gboolean request_is_forsaken(const Request *request)
+{
+    const JsonLine *line = request->connection->line;
+
+    return !line || jsonline_peer_has_gone(line);
+}
+
 static void on_received(JsonLine *line, JsonObject *object, gpointer data)
 {
     Connection *connection = data;
+    const char *command = json_get_text(object, "command", "");
+
+    if (jsonline_peer_has_gone(line)) {
+        g_message("'%s' is not begun: who has asked for it has gone", command);
+        return;
+    }
+
     Request *request = g_new0(Request, 1);
     g_autoptr(JsonObject) empty = json_object_new();
     JsonObject *arguments = json_get_object(object, "arguments");
 
     g_ref_count_inc(&connection->references);
     request->connection = connection;
-    connection->control->requested(request, json_get_text(object, "command", ""),
-                                   arguments ? arguments : empty, connection->control->data);
+    connection->control->requested(request, command, arguments ? arguments : empty,
+                                   connection->control->data);
 }
 
 static void on_closed(JsonLine *line, const GError *error, gpointer data)

@@ -5,6 +5,9 @@
  * A request is a line {"command": ..., "arguments": {...}}. It is answered by any number of lines
  * {"progress": {...}} and then one {"result": {...}} or {"error": {"code": ..., "message": ...}}.
  * The socket is open to root alone, by the permissions of its directory.
+ *
+ * A request of somebody who has gone before it is read is not taken: when this process had stood
+ * still, what was asked for then may be the opposite of what has been done elsewhere since.
  */
 #ifndef DMORE_PAIR_PROCESS_CONTROL_H
 #define DMORE_PAIR_PROCESS_CONTROL_H
@@ -30,6 +33,9 @@ Control *control_new(const char *path, const char *made, ControlRequested reques
 /* control_free() - stops listening; requests that are open are answered to nobody */
 void control_free(Control *control);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Control, control_free)
+
+/* request_is_forsaken() - whether who asked has gone */
+gboolean request_is_forsaken(const Request *request);
 
 /* Who asked may have gone meanwhile: then these say it to nobody. */
 

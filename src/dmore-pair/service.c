@@ -540,9 +540,15 @@ static gboolean is_lost(const Service *service)
            vm_state(pair->user_vm) == VM_GONE && vm_state(pair->domain_r) == VM_GONE;
 }
 
+/* Who asked may have given up while something else was still under way, and decided otherwise. */
 static void run_queued(Service *service)
 {
-    service->queued(service, service->queued_request);
+    if (request_is_forsaken(service->queued_request)) {
+        g_message("what was asked for is not begun: who has asked for it has gone");
+        refuse(service->queued_request, DMORE_ERROR_CANCELLED, "nobody waits for it");
+    } else {
+        service->queued(service, service->queued_request);
+    }
     service->queued = NULL;
     service->queued_request = NULL;
 }

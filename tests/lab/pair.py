@@ -36,6 +36,19 @@ def dmore(host, *words, timeout=60):
     return result.stdout
 
 
+def give_up(host, *words, after=2):
+    """Run `dmore` on a host and end it when it has waited for so many seconds, as with Ctrl-C."""
+    process = subprocess.Popen(host.dmore(*words), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, env={**os.environ, **host.lab.environment})
+    try:
+        process.wait(after)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    else:
+        raise AssertionError(f"dmore {' '.join(map(str, words))} did not wait")
+
+
 class Pair:
     """
     options: sections of the pair's file over what the laboratory sets, as in

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from lab import CommandFailed, Pair, processes
+from lab.pair import give_up
 from lab.typist import Typist
 from lab.waiting import await_true
 
@@ -179,6 +180,25 @@ def test_operator_decides_for_the_source(held, console):
     story.await_state(story.destination, "undecided")
     story.destination.plug()
     story.check_end(story.source)
+
+
+def test_operator_does_not_wait_for_the_answer(held, console):
+    """dmore-pair stands still, the operator's word is not answered, and the operator goes: perhaps to give
+    it on the other host. When dmore-pair goes on that word holds no more."""
+    story = Story(held, console, "commit")
+    story.destination.unplug()
+    story.release()
+    assert story.await_outcome() == UNDECIDED
+    log = story.source.pair_files(held.pair.name) / "pair.log"
+    for words in ("resolve", "--here"), ("down",):
+        with processes.halted(story.source.dmore_pair(held.pair.name)):
+            give_up(story.source, words[0], held.pair.name, *words[1:])
+        line = f"'{words[0]}' is not begun"
+        await_true(lambda line=line: line in log.read_text(), 10, line)
+    assert story.state(story.source) == "undecided"
+    assert story.source.notes() == ["commit"]
+    story.destination.plug()
+    story.check_end(story.destination)
 
 
 def test_operator_gives_up_the_source(held, console):

@@ -582,6 +582,27 @@ static void listener_that_does_not_accept_does_not_hold_us(void **state)
     rmdir(folder);
 }
 
+static void peer_that_has_gone_is_known_before_its_last_line(void **state)
+{
+    struct talk *talk = *state;
+
+    assert_false(jsonline_peer_has_gone(talk->line));
+    say(talk, "{\"n\": 1}\n");
+    hang_up(talk);
+    assert_true(jsonline_peer_has_gone(talk->line));
+    assert_string_equal(talk->heard->str, "");
+    assert_int_equal(talk->closed, 0);
+}
+
+/* Who only sends no more still reads. */
+static void peer_that_sends_no_more_is_there(void **state)
+{
+    struct talk *talk = *state;
+
+    assert_int_equal(shutdown(talk->peer, SHUT_WR), 0);
+    assert_false(jsonline_peer_has_gone(talk->line));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -614,6 +635,8 @@ int main(void)
         TEST(free_writes_what_goes),
         TEST(connects_to_who_listens),
         TEST(listener_that_does_not_accept_does_not_hold_us),
+        TEST(peer_that_has_gone_is_known_before_its_last_line),
+        TEST(peer_that_sends_no_more_is_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
