@@ -40,7 +40,10 @@ gboolean resolve_run(const HostConfig *host, int argc, char **argv, GError **err
         return TRUE;
     }
 
-    g_autoptr(JsonObject) result = client_call(host, argv[1], "resolve", NULL, error);
+    /* However long it takes: who is not answered may say it on the other host, and must not while
+     * it can still be done here. Ctrl-C ends the wait, and what is not begun then never is. */
+    g_autoptr(Client) client = client_ask(host, argv[1], "resolve", NULL, NULL, NULL, error);
+    g_autoptr(JsonObject) result = client ? client_wait(client, -1, error) : NULL;
 
     if (!result)
         return FALSE;

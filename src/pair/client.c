@@ -16,6 +16,7 @@
 
 struct Client {
     JsonLine *line; /* NULL when the other side has ended it */
+    char *name;     /* of the pair, when what it was asked for changes something; else NULL */
     ClientProgress progress;
     gpointer data;
     int done;
@@ -52,9 +53,14 @@ static void on_closed(JsonLine *line, const GError *error, gpointer data)
     if (client->done)
         return;
     client->done = TRUE;
+    g_autofree char *where =
+        client->name ? g_strdup_printf("; dmored, if it runs on this host, starts another one for "
+                                       "the VMs, and \"dmore status %s\" tells how the pair is",
+                                       client->name)
+                     : g_strdup("");
     client->error =
-        g_error_new(DMORE_ERROR, DMORE_ERROR_FAILED, "dmore-pair has ended without an answer%s%s",
-                    error ? ": " : "", error ? error->message : "");
+        g_error_new(DMORE_ERROR, DMORE_ERROR_FAILED, "dmore-pair has ended without an answer%s%s%s",
+                    error ? ": " : "", error ? error->message : "", where);
 }
 
 static Client *client_new(ClientProgress progress, gpointer data)
@@ -114,6 +120,7 @@ Client *client_ask(const HostConfig *host, const char *name, const char *command
 
     Client *client = client_new(progress, data);
 
+    client->name = g_strdup(name);
     client->line = jsonline_connect(path, on_received, on_closed, client, &cause);
     if (client->line) {
         jsonline_send(client->line, request, -1);
@@ -129,8 +136,18 @@ Client *client_ask(const HostConfig *host, const char *name, const char *command
 
 JsonObject *client_wait(Client *client, int timeout_ms, GError **error)
 {
-    if (!await_flag(&client->done, timeout_ms, NULL, "dmore-pair's answer", error))
+    g_autoptr(GError) cause = NULL;
+
+    if (!await_flag(&client->done, timeout_ms, NULL, "dmore-pair's answer", &cause)) {
+        if (client->name)
+            g_set_error(error, cause->domain, cause->code,
+                        "%s; if it has been begun it is done all the same: \"dmore status %s\" "
+                        "tells how the pair is",
+                        cause->message, client->name);
+        else
+            g_propagate_error(error, g_steal_pointer(&cause));
         return NULL;
+    }
     if (client->error) {
         g_propagate_error(error, g_steal_pointer(&client->error));
         return NULL;
@@ -153,6 +170,7 @@ void client_free(Client *client)
     g_clear_pointer(&client->line, jsonline_free);
     g_clear_pointer(&client->result, json_object_unref);
     g_clear_error(&client->error);
+    g_free(client->name);
     g_free(client);
 }
 
@@ -207,5 +225,7 @@ JsonObject *client_call(const HostConfig *host, const char *name, const char *co
 {
     g_autoptr(Client) client = client_ask(host, name, command, arguments, NULL, NULL, error);
 
+    if (client)
+        g_clear_pointer(&client->name, g_free);
     return client ? client_wait(client, CALL_MS, error) : NULL;
 }

@@ -37,7 +37,8 @@ Client *client_listen(int fd, ClientProgress progress, gpointer data);
  * @timeout_ms: negative: for ever
  *
  * Return: (transfer full): the result; NULL with the error that the answer is, or
- * DMORE_ERROR_FAILED when the other side ends without one, or DMORE_ERROR_TIMEOUT.
+ * DMORE_ERROR_FAILED when the other side ends without one, or DMORE_ERROR_TIMEOUT. What was asked
+ * for may be done all the same in these two cases, and the message says how to find out.
  */
 JsonObject *client_wait(Client *client, int timeout_ms, GError **error);
 
@@ -56,7 +57,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Client, client_free)
 gboolean client_await_listening(const HostConfig *host, const char *name, int timeout_ms,
                                 GError **error);
 
-/* client_call() - client_ask() and client_wait() for what is answered at once */
+/* client_call() - client_ask() and client_wait() for what is answered at once and changes nothing
+ */
 JsonObject *client_call(const HostConfig *host, const char *name, const char *command,
                         JsonObject *arguments, GError **error);
 

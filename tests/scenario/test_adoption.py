@@ -115,8 +115,9 @@ def test_killed_in_a_migration(held, held_console, phase):
     migration = pair.start_migrate()
     held.await_held()
     processes.kill(dmore_pair(pair))
-    with pytest.raises(CommandFailed):
+    with pytest.raises(CommandFailed) as failure:
         migration.wait()
+    assert f"dmore status {pair.name}" in failure.value.message
     held.release()
     status = await_adoption(pair, adoptions + 1)
     assert status["user_vm"]["state"] == status["domain_r"]["state"] == "running"

@@ -10,6 +10,7 @@
 
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <glib/gstdio.h>
@@ -86,6 +87,44 @@ static void test_no_answer(void **state)
     }
 }
 
+/* A dmore-pair that does not answer: how the one who asks for something is told. */
+static char *ask_in_vain(const char *run, int timeout_ms, gboolean ends)
+{
+    const HostConfig host = {.run_dir = (char *)run};
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = rundir_path(run, "web1", RUN_CONTROL);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    g_autoptr(Client) client = client_ask(&host, "web1", "down", NULL, NULL, NULL, &error);
+    assert_non_null(client);
+    if (ends)
+        close(fd);
+    assert_null(client_wait(client, timeout_ms, &error));
+    assert_int_equal(error->code, ends ? DMORE_ERROR_FAILED : DMORE_ERROR_TIMEOUT);
+    if (!ends)
+        close(fd);
+    unlink(path);
+    return g_strdup(error->message);
+}
+
+/* What was asked for may be done all the same, so it is said how to find out. */
+static void test_asked_in_vain(void **state)
+{
+    g_autofree char *run = g_dir_make_tmp("dmore-client-XXXXXX", NULL);
+
+    assert_true(rundir_create(run, "web1", NULL));
+    g_autofree char *late = ask_in_vain(run, 50, FALSE);
+    g_autofree char *dead = ask_in_vain(run, 10000, TRUE);
+    assert_non_null(strstr(late, "dmore status web1"));
+    assert_non_null(strstr(dead, "dmore status web1"));
+    assert_true(rundir_remove(run, "web1", NULL));
+    g_rmdir(run);
+}
+
 /* Nobody listens: there is no such pair, or only what is left of one, or it does not listen. */
 static void test_nobody(void **state)
 {
@@ -137,9 +176,9 @@ static void test_quantities(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_result),     cmocka_unit_test(test_error),
-        cmocka_unit_test(test_no_answer),  cmocka_unit_test(test_nobody),
-        cmocka_unit_test(test_quantities),
+        cmocka_unit_test(test_result),    cmocka_unit_test(test_error),
+        cmocka_unit_test(test_no_answer), cmocka_unit_test(test_asked_in_vain),
+        cmocka_unit_test(test_nobody),    cmocka_unit_test(test_quantities),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
