@@ -60,12 +60,26 @@ static int report(const GError *error)
     return dmore_error_of(error);
 }
 
+/* What is buffered may only now find a disk full, and who reads it is to know that it is not all.
+ */
+static int finish(void)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    error = g_error_new_literal(DMORE_ERROR, DMORE_ERROR_FAILED,
+                                "what was asked for is done, but it could not be written to "
+                                "standard output");
+    return report(error);
+}
+
 static int run(Subcommand subcommand, const char *config, int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(HostConfig) host = host_config_load(config, &error);
 
-    return host && subcommand(host, argc, argv, &error) ? 0 : report(error);
+    return host && subcommand(host, argc, argv, &error) ? finish() : report(error);
 }
 
 /* Take "--config FILE" and "--config=FILE" from before the subcommand.
@@ -101,11 +115,11 @@ int main(int argc, char **argv)
     if (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0 ||
         strcmp(argv[0], "-h") == 0) {
         print_help(stdout);
-        return 0;
+        return finish();
     }
     if (strcmp(argv[0], "version") == 0 || strcmp(argv[0], "--version") == 0) {
         puts("dmore " DMORE_VERSION);
-        return 0;
+        return finish();
     }
     for (gsize i = 0; i < G_N_ELEMENTS(subcommands); i++)
         if (strcmp(argv[0], subcommands[i].name) == 0)

@@ -38,6 +38,16 @@ def test_version(name):
     assert result.stdout.startswith(f"{name} ") and result.stdout.count("\n") == 1
 
 
+@pytest.mark.parametrize("word", ["help", "version"])
+def test_output_cannot_be_written(word):
+    """A full disk is no success: who reads the output has to know that it is not all."""
+    with open("/dev/full", "w", encoding="ascii") as full:
+        result = subprocess.run([PROGRAMS["dmore"], word], stdin=subprocess.DEVNULL, stdout=full,
+                                stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 1
+    assert "standard output" in result.stderr
+
+
 @pytest.mark.parametrize("words", [["dmored"], ["dmore-pair"], ["dmore", "status"], ["dmore"]])
 def test_unknown_option(words):
     """One line that says which, and where the right ones are told."""
