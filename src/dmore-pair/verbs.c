@@ -235,7 +235,10 @@ static void take_note(Program *program, Note *note)
 static int run_adopt(Program *program, const char *name)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(Pair) pair = pair_adopt(program->host, name, &error);
+    /* Before anything is opened: each attempt that fails after that leaves a display listener's
+     * descriptor in the user VM's QEMU. They are read again when nobody else may write them. */
+    g_autoptr(GPtrArray) notes = note_list_all(program->host->state_dir, &error);
+    g_autoptr(Pair) pair = notes ? pair_adopt(program->host, name, &error) : NULL;
     Note *note = NULL;
 
     if (!pair)

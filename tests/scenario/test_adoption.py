@@ -203,3 +203,21 @@ def test_killed_while_it_starts_another_user_vm(lab):
     pair.dmore("up", pair.file)
     assert pair.status()["user_vm"]["state"] == "running"
     pair.down()
+
+
+def test_a_note_cannot_be_read(lab):
+    """Whether the pair may run here cannot be told, so nothing of it is touched until it can."""
+    pair = Pair(lab, "noted", 63).up(lab.a)
+    user_vm = pair.status()["user_vm"]["pid"]
+    note = lab.a.state_dir / "comigrations" / "00000000-0000-4000-8000-000000000063"
+    note.write_text("nonsense")
+    try:
+        files, log = len(processes.open_files(user_vm)), len(lab.a.log())
+        processes.kill(dmore_pair(pair))
+        await_true(lambda: lab.a.log()[log:].count("for the pair noted has ended with status 1") >= 3, 20,
+                   "three attempts")
+        assert len(processes.open_files(user_vm)) <= files
+    finally:
+        note.unlink()
+    await_adoption(pair, 1)
+    pair.down()
