@@ -81,13 +81,17 @@ static gboolean on_keeper_ended(int fd, GIOCondition condition, gpointer data)
     return G_SOURCE_CONTINUE; /* removed already */
 }
 
-/* Return: FALSE when that process has just ended. */
+/* Return: FALSE when that process has just ended: its number may be another's by now. */
 static gboolean watch_keeper(Watched *pair, GPid pid)
 {
     int fd = pidfd_open(pid, 0);
 
     if (fd < 0)
         return FALSE;
+    if (rundir_keeper(pair->watch->host->run_dir, pair->name) != pid) {
+        close(fd);
+        return FALSE;
+    }
     pair->keeper = fd;
     pair->kept_us = g_get_monotonic_time();
     pair->keeper_ended = g_unix_fd_add(fd, G_IO_IN, on_keeper_ended, pair);
@@ -253,6 +257,17 @@ static Watched *find_directory(Watch *watch, int directory)
     return NULL;
 }
 
+/* The kernel had more to tell than it keeps: a keeper that came, or a directory that went and one
+ * of the same name that came, may be among what is lost. So nothing that is known holds any more.
+ */
+static void begin_anew(Watch *watch)
+{
+    g_warning("too much has changed in %s at once; all pairs are looked at anew",
+              watch->host->run_dir);
+    g_hash_table_remove_all(watch->pairs);
+    add_pairs(watch);
+}
+
 static void take_event(Watch *watch, const struct inotify_event *event)
 {
     Watched *pair = find_directory(watch, event->wd);
@@ -261,7 +276,9 @@ static void take_event(Watch *watch, const struct inotify_event *event)
      * long as anybody has a file of it open, and the next one of that name is another. */
     if (event->wd == watch->directory && event->mask & IN_DELETE)
         g_hash_table_remove(watch->pairs, event->name);
-    if (event->mask & IN_Q_OVERFLOW || event->wd == watch->directory) {
+    if (event->mask & IN_Q_OVERFLOW) {
+        begin_anew(watch);
+    } else if (event->wd == watch->directory) {
         add_pairs(watch);
     } else if (pair && event->mask & IN_IGNORED) {
         g_hash_table_remove(watch->pairs, pair->name);
