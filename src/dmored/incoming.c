@@ -17,12 +17,14 @@
 #define CONNECTION_FD 3 /* in the process that is started */
 #define READY_FD 4
 #define BACKLOG 64
+#define PAUSE_MS 1000 /* after a connection that could not be accepted */
 
 struct Incoming {
     const HostConfig *host;
     char *program;
     GSocket *socket;
-    GSource *accept;  /* NULL while there are too many strangers */
+    GSource *accept;  /* NULL while there are too many strangers, or in a pause */
+    guint pause;      /* source; 0 when there is none */
     GList *processes; /* of Process, strangers or not */
     guint strangers;
 };
@@ -181,6 +183,24 @@ static void take_connection(Incoming *incoming, GSocket *connection)
     process_new(incoming, pid, ends[0], g_steal_pointer(&peer));
 }
 
+static gboolean on_pause_over(gpointer data)
+{
+    Incoming *incoming = data;
+
+    incoming->pause = 0;
+    accept_more(incoming);
+    return G_SOURCE_REMOVE;
+}
+
+/* The connection goes on waiting, and would be told of at once for as long as there is no
+ * descriptor for it. */
+static void begin_pause(Incoming *incoming, const GError *cause)
+{
+    g_warning("cannot accept a connection, which is tried again in %d ms: %s", PAUSE_MS,
+              cause->message);
+    incoming->pause = g_timeout_add(PAUSE_MS, on_pause_over, incoming);
+}
+
 static gboolean on_connection(GSocket *socket, GIOCondition condition, gpointer data)
 {
     Incoming *incoming = data;
@@ -192,18 +212,20 @@ static gboolean on_connection(GSocket *socket, GIOCondition condition, gpointer 
         g_unix_set_fd_nonblocking(g_socket_get_fd(connection), FALSE, NULL);
         take_connection(incoming, connection);
     } else if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK)) {
-        g_warning("cannot accept a connection: %s", error->message);
+        begin_pause(incoming, error);
     }
-    if (incoming->strangers < INCOMING_STRANGERS)
+    if (incoming->strangers < INCOMING_STRANGERS && !incoming->pause)
         return G_SOURCE_CONTINUE;
-    g_message("%u connections have yet to show the key; further ones wait", incoming->strangers);
+    if (!incoming->pause)
+        g_message("%u connections have yet to show the key; further ones wait",
+                  incoming->strangers);
     g_clear_pointer(&incoming->accept, g_source_unref);
     return G_SOURCE_REMOVE;
 }
 
 static void accept_more(Incoming *incoming)
 {
-    if (incoming->accept || incoming->strangers >= INCOMING_STRANGERS)
+    if (incoming->accept || incoming->pause || incoming->strangers >= INCOMING_STRANGERS)
         return;
     incoming->accept = g_socket_create_source(incoming->socket, G_IO_IN, NULL);
     g_source_set_callback(incoming->accept, G_SOURCE_FUNC(on_connection), incoming, NULL);
@@ -250,6 +272,7 @@ void incoming_free(Incoming *incoming)
         g_source_destroy(incoming->accept);
         g_source_unref(incoming->accept);
     }
+    g_clear_handle_id(&incoming->pause, g_source_remove);
     g_object_unref(incoming->socket);
     g_list_free_full(incoming->processes, process_free);
     g_free(incoming->program);

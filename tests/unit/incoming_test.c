@@ -14,6 +14,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -176,6 +177,38 @@ static void test_strangers_are_limited(void **state)
         close(fds[i]);
 }
 
+/* Nobody may have more descriptors than are open now. */
+static struct rlimit forbid_descriptors(void)
+{
+    struct rlimit before;
+    struct rlimit now;
+    int next = dup(STDIN_FILENO);
+
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    now = (struct rlimit){(rlim_t)next, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+    return before;
+}
+
+/* The connection waits, and neither it nor dmored is kept busy with it. */
+static void test_no_descriptor(void **state)
+{
+    int fd = connect_to(*state);
+    struct rlimit before = forbid_descriptors();
+    int turns = 0;
+
+    while (g_main_context_iteration(NULL, FALSE) && turns < 100)
+        turns++;
+    assert_true(turns < 100);
+    assert_false(has_word(fd));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_word(fd, "taken");
+    say(fd, "end\n");
+    assert_word(fd, "");
+    close(fd);
+}
+
 /* The processes outlive dmored. */
 static void test_end_leaves_pairs_alone(void **state)
 {
@@ -205,9 +238,8 @@ static void test_address_in_use(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_server(test_each_gets_a_process),
-        with_server(test_strangers_are_limited),
-        with_server(test_end_leaves_pairs_alone),
+        with_server(test_each_gets_a_process), with_server(test_strangers_are_limited),
+        with_server(test_no_descriptor),       with_server(test_end_leaves_pairs_alone),
         with_server(test_address_in_use),
     };
 
