@@ -14,7 +14,10 @@
 #include "comigrate/note.h"
 #include "pair/rundir.h"
 
-#define LOOK_S 1 /* while there are notes; what they wait for is not told by the directory */
+#define LOOK_S 1        /* while there are notes; what they wait for is not told by the directory */
+#define LOOK_AGAIN_S 10 /* when they could not be looked through */
+#define WAIT_MAX_S 60u  /* between processes that fail */
+#define WELL_S 60       /* one that has asked for so long has not failed at once */
 
 struct Settling {
     const HostConfig *host;
@@ -22,6 +25,7 @@ struct Settling {
     GFileMonitor *monitor;
     guint timer;
     GHashTable *processes; /* by the id of the co-migration */
+    GHashTable *failures;  /* Failure, by the same */
 };
 
 /* "dmore-pair settle" that was started here and has not ended. */
@@ -29,8 +33,15 @@ typedef struct {
     Settling *settling;
     char *id;
     GPid pid;
+    gint64 since_us; /* monotonic */
     guint exit_watch;
 } Process;
+
+/* Those that have failed, one after the other, without having asked for long. */
+typedef struct {
+    guint count;
+    gint64 until_us; /* when the next one may be started; monotonic */
+} Failure;
 
 static void look(Settling *settling);
 
@@ -43,14 +54,52 @@ static void process_free(gpointer data)
     g_free(process);
 }
 
+/* A process asks for as long as it takes, so one that fails does not get that far: the next one
+ * will hardly get further, and waits, twice as long each time. */
+static guint note_failure(const Process *process)
+{
+    GHashTable *failures = process->settling->failures;
+    gint64 now_us = g_get_monotonic_time();
+    Failure *failure = g_hash_table_lookup(failures, process->id);
+
+    if (!failure) {
+        failure = g_new0(Failure, 1);
+        g_hash_table_insert(failures, g_strdup(process->id), failure);
+    }
+    if (now_us - process->since_us > (gint64)WELL_S * G_USEC_PER_SEC)
+        failure->count = 0;
+    guint wait_s = MIN(1u << MIN(failure->count, 16), WAIT_MAX_S);
+    failure->count++;
+    failure->until_us = now_us + (gint64)wait_s * G_USEC_PER_SEC;
+    return wait_s;
+}
+
 static void on_exited(GPid pid, int status, gpointer data)
 {
     Process *process = data;
 
-    if (!g_spawn_check_wait_status(status, NULL))
-        g_warning("process %d, which was to settle co-migration %s, has failed", (int)pid,
-                  process->id);
+    if (g_spawn_check_wait_status(status, NULL))
+        g_hash_table_remove(process->settling->failures, process->id);
+    else
+        g_warning("process %d, which was to settle co-migration %s, has failed; it is tried again "
+                  "in %u s",
+                  (int)pid, process->id, note_failure(process));
     g_hash_table_remove(process->settling->processes, process->id);
+}
+
+static gboolean has_to_wait(const Settling *settling, const Note *note)
+{
+    const Failure *failure = g_hash_table_lookup(settling->failures, note->id);
+
+    return failure && g_get_monotonic_time() < failure->until_us;
+}
+
+/* Its note has gone by other means: else another one would have been started. */
+static gboolean is_forgotten(gpointer id, gpointer failure, gpointer data)
+{
+    const Failure *last = failure;
+
+    return g_get_monotonic_time() - last->until_us > (gint64)WELL_S * G_USEC_PER_SEC;
 }
 
 /* Two would get in each other's way, so it does not outlive the dmored that knows of it. */
@@ -78,7 +127,10 @@ static void start(Settling *settling, const Note *note)
     g_message("process %d asks %s what became of %s", (int)pid, note->host, note->name);
 
     Process *process = g_new(Process, 1);
-    *process = (Process){.settling = settling, .id = g_strdup(note->id), .pid = pid};
+    *process = (Process){.settling = settling,
+                         .id = g_strdup(note->id),
+                         .pid = pid,
+                         .since_us = g_get_monotonic_time()};
     process->exit_watch = g_child_watch_add(pid, on_exited, process);
     g_hash_table_insert(settling->processes, process->id, process);
 }
@@ -137,17 +189,16 @@ static void look(Settling *settling)
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) notes = note_list(settling->host->state_dir, &error);
 
-    if (!notes) {
+    g_hash_table_foreach_remove(settling->failures, is_forgotten, NULL);
+    if (!notes)
         g_warning("%s", error->message);
-        return;
-    }
-    for (guint i = 0; i < notes->len; i++) {
+    for (guint i = 0; notes && i < notes->len; i++) {
         Note *note = g_ptr_array_index(notes, i);
-        if (!g_hash_table_contains(settling->processes, note->id))
+        if (!g_hash_table_contains(settling->processes, note->id) && !has_to_wait(settling, note))
             look_at(settling, note);
     }
-    if (notes->len > 0 && !settling->timer)
-        settling->timer = g_timeout_add_seconds(LOOK_S, on_time, settling);
+    if ((!notes || notes->len > 0) && !settling->timer)
+        settling->timer = g_timeout_add_seconds(notes ? LOOK_S : LOOK_AGAIN_S, on_time, settling);
 }
 
 static void on_changed(GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent event,
@@ -188,6 +239,7 @@ Settling *settling_new(const HostConfig *host, const char *program, GError **err
     settling->program = g_strdup(program);
     settling->monitor = monitor;
     settling->processes = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, process_free);
+    settling->failures = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     g_signal_connect(monitor, "changed", G_CALLBACK(on_changed), settling);
     look(settling);
     return settling;
@@ -202,6 +254,7 @@ void settling_free(Settling *settling)
     while (g_hash_table_iter_next(&iter, NULL, &process))
         kill(((Process *)process)->pid, SIGTERM);
     g_hash_table_unref(settling->processes);
+    g_hash_table_unref(settling->failures);
     if (settling->timer)
         g_source_remove(settling->timer);
     g_object_unref(settling->monitor);

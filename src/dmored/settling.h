@@ -9,7 +9,8 @@
  * asks the other host until it is answered; a host that does not answer keeps nobody else waiting.
  * A pair that is undecided here is settled by its own dmore-pair, so its note is left to that until
  * the pair is gone. A note that was written just now belongs to who has written it: the link may be
- * there still, and then settles it sooner. doc/model.md, A host that rebooted, has the rules.
+ * there still, and then settles it sooner. A process that fails is started again after a wait that
+ * doubles, up to a minute. doc/model.md, A host that rebooted, has the rules.
  */
 #ifndef DMORE_DMORED_SETTLING_H
 #define DMORE_DMORED_SETTLING_H
