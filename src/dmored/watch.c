@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <glib-unix.h>
+#include <signal.h>
 #include <sys/inotify.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "dmored/pulse.h"
+#include "pair/beat.h"
 #include "pair/pair-state.h"
 #include "pair/rundir.h"
 
@@ -20,6 +23,7 @@ struct Watch {
     int inotify;
     guint source;
     int directory;     /* inotify's number of the run directory */
+    guint ticker;      /* source; 0 when no dmore-pair is judged */
     GHashTable *pairs; /* name: Watched */
 };
 
@@ -27,12 +31,14 @@ struct Watch {
 typedef struct {
     Watch *watch;
     char *name;
-    int directory;      /* inotify's number */
-    int keeper;         /* pidfd; -1 when there is none */
+    int directory; /* inotify's number */
+    int keeper;    /* pidfd; -1 when there is none */
+    GPid keeper_pid;
     guint keeper_ended; /* source */
     gint64 kept_us;     /* since when there is that keeper; monotonic */
     GPid child;         /* the dmore-pair that was started here, which may be the keeper */
     guint child_ended;  /* source; 0 when there is none */
+    Pulse pulse;        /* of the keeper, or of the child that is to become it */
     guint timer;        /* until the next attempt */
     guint attempts;
 } Watched;
@@ -93,6 +99,8 @@ static gboolean watch_keeper(Watched *pair, GPid pid)
         return FALSE;
     }
     pair->keeper = fd;
+    pair->keeper_pid = pid;
+    pair->pulse = (Pulse){0};
     pair->kept_us = g_get_monotonic_time();
     pair->keeper_ended = g_unix_fd_add(fd, G_IO_IN, on_keeper_ended, pair);
     return TRUE;
@@ -136,6 +144,7 @@ static void adopt(Watched *pair)
     g_warning("the dmore-pair of %s has died, its VMs go on; process %d takes them over",
               pair->name, (int)pid);
     pair->child = pid;
+    pair->pulse = (Pulse){0};
     pair->child_ended = g_child_watch_add(pid, on_child_ended, pair);
 }
 
@@ -208,6 +217,56 @@ static void look(Watched *pair)
     g_warning("the pair %s has no dmore-pair; the next attempt to start one is in %u s", pair->name,
               wait / 1000);
     pair->timer = g_timeout_add(wait, on_timer, pair);
+}
+
+/* It ends as if it had died, and its end is told as that of one that has. */
+static void end_keeper(const Watched *pair)
+{
+    if (pidfd_send_signal(pair->keeper, SIGKILL, NULL, 0) == 0)
+        g_warning("the dmore-pair of %s, process %d, has given no sign of life for %u s and is "
+                  "killed; the kernel said of it: %c",
+                  pair->name, (int)pair->keeper_pid, pair->watch->host->watchdog,
+                  pair->pulse.state);
+}
+
+/* It was started here and nobody else waits for it, so its number is still its own. */
+static void end_child(const Watched *pair)
+{
+    g_warning("process %d, which was to take over the VMs of %s, has not come to it for %u s and "
+              "is killed; the kernel said of it: %c",
+              (int)pair->child, pair->name, pair->watch->host->watchdog, pair->pulse.state);
+    kill(pair->child, SIGKILL);
+}
+
+/* A dmore-pair that hangs would keep its pair for ever: a process that is there is no proof. */
+static void judge(Watched *pair)
+{
+    const HostConfig *host = pair->watch->host;
+    gint64 beat = 0;
+
+    /* A child becomes the keeper without a file that tells of it. */
+    if (pair->keeper < 0 && pair->child_ended)
+        look(pair);
+    if (pair->keeper >= 0) {
+        if (beat_read(host->run_dir, pair->name, pair->keeper_pid, &beat) &&
+            pulse_look(&pair->pulse, pair->keeper_pid, beat, host->watchdog))
+            end_keeper(pair);
+    } else if (pair->child_ended) {
+        if (pulse_look(&pair->pulse, pair->child, 0, host->watchdog))
+            end_child(pair);
+    }
+}
+
+static gboolean on_second(gpointer data)
+{
+    const Watch *watch = data;
+    GHashTableIter iter;
+    gpointer pair = NULL;
+
+    g_hash_table_iter_init(&iter, watch->pairs);
+    while (g_hash_table_iter_next(&iter, NULL, &pair))
+        judge(pair);
+    return G_SOURCE_CONTINUE;
 }
 
 static void add_pair(Watch *watch, const char *name)
@@ -318,6 +377,8 @@ Watch *watch_new(const HostConfig *host, const char *program, GError **error)
         return NULL;
     }
     watch->source = g_unix_fd_add(watch->inotify, G_IO_IN, on_events, watch);
+    if (host->watchdog)
+        watch->ticker = g_timeout_add_seconds(1, on_second, watch);
     add_pairs(watch);
     return g_steal_pointer(&watch);
 }
@@ -326,6 +387,7 @@ void watch_free(Watch *watch)
 {
     g_hash_table_unref(watch->pairs);
     g_clear_handle_id(&watch->source, g_source_remove);
+    g_clear_handle_id(&watch->ticker, g_source_remove);
     if (watch->inotify >= 0)
         close(watch->inotify);
     g_free(watch->program);

@@ -10,7 +10,8 @@
  * Whom to watch is found in the run directory, whoever started the pair and whenever: inotify(7)
  * tells of directories that come and of files that come in them, and each time the two locks are
  * looked at. A dmore-pair takes both before it makes any file. A keeper's end is told by its pidfd;
- * it has lost its lock by then. Nothing is kept across a restart of dmored, as nothing has to be.
+ * it has lost its lock by then. One that hangs (pulse.h) for as long as the host's watchdog says is
+ * killed, and so has ended. Nothing is kept across a restart of dmored, as nothing has to be.
  *
  * The first WATCH_AT_ONCE attempts begin at once, later ones after a wait that doubles; the count
  * begins anew when a dmore-pair has lived for WATCH_WELL_MS.

@@ -25,7 +25,8 @@ typedef struct {
     char *run_dir;
     char
         *state_dir; /* what has to survive a reboot: notes of co-migrations, which pairs are here */
-    guint watchdog; /* seconds without a heartbeat after which Domain R is replaced; 0: never */
+    guint watchdog; /* seconds without a sign of life after which Domain R or a dmore-pair is
+                       replaced; 0: never */
     char *qemu;     /* (nullable): name or path of the binary */
 } HostConfig;
 

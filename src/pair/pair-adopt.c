@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "pair/beat.h"
 #include "pair/pair-state.h"
 #include "pair/tap.h"
 
@@ -191,6 +192,7 @@ Pair *pair_adopt(const HostConfig *host, const char *name, GError **error)
 
     g_autoptr(Pair) pair = pair_alloc(host, config);
     pair->keeper = keeper;
+    pair->beat = beat_begin(keeper);
     if (!adopt(pair, error))
         return NULL;
     pair->ended = FALSE;

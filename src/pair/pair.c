@@ -6,6 +6,7 @@
 
 #include "base/await.h"
 #include "base/error.h"
+#include "pair/beat.h"
 #include "pair/pair-state.h"
 #include "pair/rundir.h"
 #include "pair/settings.h"
@@ -225,6 +226,7 @@ gboolean pair_claim(Pair *pair, gboolean incoming, GError **error)
     pair->keeper = rundir_keep(pair->host->run_dir, pair->config->name, error);
     if (pair->keeper < 0)
         return FALSE;
+    pair->beat = beat_begin(pair->keeper);
     pair->claim = rundir_claim(pair->host->run_dir, pair->config->name, error);
     if (pair->claim < 0)
         return FALSE;
@@ -377,6 +379,7 @@ static void release(Pair *pair)
     close_fd(&pair->user_vm_tap);
     close_fd(&pair->domain_r_tap);
     close_fd(&pair->claim);
+    g_clear_handle_id(&pair->beat, g_source_remove);
     close_fd(&pair->keeper);
     g_clear_pointer(&pair->user_vm_interface, g_free);
     g_clear_pointer(&pair->domain_r_interface, g_free);

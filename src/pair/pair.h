@@ -59,6 +59,7 @@ struct Pair {
     gboolean ended; /* nothing of the pair is on this host: not built yet, or removed again */
 
     int keeper; /* the two locks of the run directory; -1 when there is none, as with the taps */
+    guint beat; /* the keeper's sign of life, a source; 0 when there is none */
     int claim;
     int user_vm_tap;
     int domain_r_tap;

@@ -26,6 +26,7 @@ END_TIMEOUT = 90  # s, for `dmore migrate` to end once the co-migration is relea
 HELD_TIMEOUT = 60  # s, for the co-migration to come to the moment
 STATE_TIMEOUT = 30  # s, for what nobody waits for at a terminal
 LOOK_S = 0.05
+WATCHDOG_S = 900  # whoever hangs in a row is let go on by it, and not by the hosts
 LINE = "{:04d} fox\n"
 
 
@@ -56,6 +57,8 @@ class Scene:
         self.hold = self.lab.directory / "hold"
         self.lab.environment[HOLD] = str(self.hold)
         for host in self.lab.hosts.values():
+            host.settings["watchdog"] = WATCHDOG_S
+            host.write_config()
             host.start_dmored(self.lab.environment)
         self.bench = self.console = self.client = self.typist = self.migration = None
         self.moment = None
