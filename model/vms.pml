@@ -3,12 +3,15 @@
  * vms.pml - the hypervisors: what is done to VMs, and their memory streams
  */
 
+/* The promises are the protocol's, so they are looked at whether or not the lock on the images would
+ * have saved the day.
+ */
 inline resume_user_vm(h)
 {
     d_step {
+        promise(one_copy, user_vm[h] != paused || user_vm[1 - h] != running);
         if
         :: user_vm[h] == paused && (image_lock == NOBODY || image_lock == h) ->
-            promise(one_copy, user_vm[1 - h] != running);
             promise(newest_copy, !outdated[h]);
             user_vm[h] = running;
             image_lock = h;
