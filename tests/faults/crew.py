@@ -7,7 +7,9 @@ import traceback
 from . import matrix
 from .play import Stage
 
-# A row holds functions and cannot be sent to another process; its place in matrix.rows() can.
+# A row holds functions and cannot be sent to another process; its place in matrix.rows() can. The processes begin
+# anew, for who asks may have threads and a laboratory of its own.
+CONTEXT = multiprocessing.get_context("spawn")
 
 
 def _work(places, done, evidence):
@@ -31,10 +33,10 @@ def play_all(rows, places, jobs, evidence):
 
     rows: matrix.rows()
     """
-    waiting, done = multiprocessing.Queue(), multiprocessing.Queue()
+    waiting, done = CONTEXT.Queue(), CONTEXT.Queue()
     for place in [*places, *[None] * jobs]:
         waiting.put(place)
-    players = [multiprocessing.Process(target=_work, args=(waiting, done, evidence)) for _ in range(jobs)]
+    players = [CONTEXT.Process(target=_work, args=(waiting, done, evidence)) for _ in range(jobs)]
     for player in players:
         player.start()
     at_work = jobs
