@@ -77,13 +77,12 @@ gboolean down_run(const HostConfig *host, int argc, char **argv, GError **error)
     g_autoptr(GError) unattended = NULL;
     gboolean attended = attend(host, argv[1], &unattended);
 
-    if (!g_error_matches(unattended, DMORE_ERROR, DMORE_ERROR_CANCELLED) &&
-        rundir_is_forsaken(host->run_dir, argv[1]))
-        return end_forsaken(host, argv[1], error);
-    if (!attended) {
+    if (g_error_matches(unattended, DMORE_ERROR, DMORE_ERROR_CANCELLED)) {
         g_propagate_error(error, g_steal_pointer(&unattended));
         return FALSE;
     }
+    if (!attended || rundir_is_forsaken(host->run_dir, argv[1]))
+        return end_forsaken(host, argv[1], error);
     g_autoptr(Client) client = client_ask(host, argv[1], "down", NULL, NULL, NULL, error);
     g_autoptr(JsonObject) result = client ? client_wait(client, DOWN_MS, error) : NULL;
 

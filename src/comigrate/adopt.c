@@ -116,11 +116,10 @@ static void decide_open(Note *note, const char *state_dir, gboolean gone)
 {
     g_autoptr(GError) error = NULL;
 
-    if (!(gone ? note_write(note, state_dir, NOTE_COMMIT, TRUE, &error)
-               : note_abort(note, state_dir, &error)))
-        g_critical("%s", error->message);
     if (gone)
-        note->word = NOTE_COMMIT;
+        note_decide(note, state_dir, NOTE_COMMIT);
+    else if (!note_abort(note, state_dir, &error))
+        g_critical("%s", error->message);
 }
 
 /* What the state is to be taken for, after what the note says; the note is carried on. */

@@ -281,7 +281,7 @@ static gboolean take_back_note(Run *run)
 
     if (!note_write(run->note, state_dir, NOTE_INCOMING, TRUE, &unwritten)) {
         g_critical("%s", unwritten->message);
-        if (!note_remove(run->note, state_dir, TRUE, &unremoved)) {
+        if (!note_remove(run->note, state_dir, FALSE, &unremoved)) {
             /* It would be said to run here, by the note. So it has to stay, run or not. */
             g_critical("%s", unremoved->message);
             return FALSE;

@@ -115,6 +115,18 @@ gboolean note_write(Note *note, const char *state, NoteWord word, gboolean stabl
     return TRUE;
 }
 
+void note_decide(Note *note, const char *state, NoteWord word)
+{
+    g_autoptr(GError) unflushed = NULL;
+    g_autoptr(GError) unwritten = NULL;
+
+    if (note_write(note, state, word, TRUE, &unflushed))
+        return;
+    g_critical("%s", unflushed->message);
+    if (!note_write(note, state, word, FALSE, &unwritten))
+        note->word = word;
+}
+
 gboolean note_abort(Note *note, const char *state, GError **error)
 {
     g_autoptr(GError) unremoved = NULL;

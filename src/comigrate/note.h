@@ -71,6 +71,15 @@ gboolean note_stage(Note *note, const char *state, NoteWord word, GError **error
  */
 gboolean note_write(Note *note, const char *state, NoteWord word, gboolean stable, GError **error);
 
+/* note_decide() - replace the note's word, stable, by one that holds whether it can be noted or
+ * not: a second fault would have to come for it to matter, and not to do what was decided is
+ * certain harm
+ * @state: host->state_dir
+ *
+ * That it cannot be flushed, or not even written, is told in the log.
+ */
+void note_decide(Note *note, const char *state, NoteWord word);
+
 /* note_abort() - this host goes on by itself, although the other one may have all of the pair
  * @state: host->state_dir
  *

@@ -55,19 +55,6 @@ static gboolean is_settled(const Run *run)
     return run->note->word == NOTE_NONE;
 }
 
-/* A note that cannot be written is told, and what has been decided is done all the same: a second
- * fault would have to come for it to matter, and not to run a pair is certain harm.
- */
-static void note_or_warn(Run *run, NoteWord word)
-{
-    g_autoptr(GError) error = NULL;
-
-    if (note_write(run->note, run->host->state_dir, word, TRUE, &error))
-        return;
-    g_critical("%s", error->message);
-    run->note->word = word;
-}
-
 static void forget(Run *run)
 {
     g_autoptr(GError) error = NULL;
@@ -85,7 +72,7 @@ static void give_up_here(Run *run)
     if (run->pair)
         pair_end(run->pair);
     presence_remove(run->host->state_dir, run->note->name, run->note->uuid);
-    note_or_warn(run, NOTE_RETIRE);
+    note_decide(run->note, run->host->state_dir, NOTE_RETIRE);
 }
 
 /* The other host runs nothing, and has nothing. */
@@ -104,7 +91,7 @@ static void take_back(Run *run)
         return;
     }
     g_message("%s does not run on %s; it goes on here", run->note->name, run->note->host);
-    note_or_warn(run, NOTE_ABORT);
+    note_decide(run->note, run->host->state_dir, NOTE_ABORT);
     if (!pair_run_here(pair, &error))
         g_critical("the pair does not go on as it should: %s", error->message);
 }

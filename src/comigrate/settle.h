@@ -45,6 +45,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Settlement, settlement_clear)
 /* settle_pair() - settle the commit of an undecided pair, whose VMs are here; awaits
  * @note: its word is "commit"; kept up to date, also on the disk
  * @settlement: kept up to date while this goes on, so that it can be told meanwhile
+ * @cancellable: (nullable): does not end a question that is under way, whose answer comes within 15
+ * s
  *
  * Return: TRUE when it is decided: the pair runs here, or has ended here because it runs on the
  * other host; the note may be left to be settled by settle_note(). FALSE with DMORE_ERROR_CANCELLED

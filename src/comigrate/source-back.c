@@ -120,12 +120,8 @@ static gboolean note_going_back(Source *source, GString *troubles)
     if (source->note->word == NOTE_NONE)
         return TRUE;
     if (gone && source->complete_sent && !link_peer_failed(source->link)) {
-        if (source->note->word != NOTE_COMMIT &&
-            !note_write(source->note, state_dir, NOTE_COMMIT, FALSE, &error)) {
-            g_critical("%s", error->message);
-            g_error_free(error);
-            source->note->word = NOTE_COMMIT;
-        }
+        if (source->note->word != NOTE_COMMIT)
+            note_decide(source->note, state_dir, NOTE_COMMIT);
         pair_set_state(source->pair, PAIR_UNDECIDED);
         return FALSE;
     }

@@ -22,8 +22,9 @@ struct Service {
     Control *control;
     GCancellable *cancellable;
     guint signals[2];
-    gboolean ending;  /* a signal has asked for the end of the pair */
-    gboolean leaving; /* or, for that was undecided, only for the end of this process */
+    gboolean ending;   /* a signal has asked for the end of the pair */
+    gboolean leaving;  /* or, for that was undecided, only for the end of this process */
+    gboolean renewing; /* the user VM's display is being attached again */
     Arrival *arrival;
     Undecided *undecided; /* NULL when nothing is to be settled */
 
@@ -63,7 +64,7 @@ static void tell_lack(const char *lack, JsonObject *status)
 static JsonObject *make_status(const Service *service)
 {
     JsonObject *status = status_make(service->pair);
-    const char *lack = screen_life_lack(service->pair);
+    const char *lack = screen_life_trouble(service->pair);
 
     if (service->phase)
         json_object_set_string_member(status, "phase", service->phase);
@@ -187,23 +188,29 @@ static gboolean runs_after_all(const Service *service)
     const Pair *pair = service->pair;
 
     return pair->state == PAIR_UNDECIDED && !service->undecided &&
-           !arrival_is_waiting(service->arrival) && vm_state(pair->user_vm) == VM_RUNNING;
+           !arrival_is_waiting(service->arrival) && vm_state(pair->user_vm) == VM_RUNNING &&
+           vm_answers(pair->user_vm, 0);
 }
 
 static void run_after_all(Service *service)
 {
     g_autoptr(GError) error = NULL;
 
+    /* Not by an old answer, before a command that is still to be done. */
+    if (!vm_refresh(service->pair->user_vm, NULL) || !runs_after_all(service))
+        return;
     g_message("the user VM, which could not be resumed, runs after all");
     if (!pair_run_here(service->pair, &error))
         g_critical("the pair does not go on as it should: %s", error->message);
 }
 
-/* Nor for this. */
+/* Nobody has asked for this either. */
 static void run_renew_screen(Service *service)
 {
     g_cancellable_reset(service->cancellable);
+    service->renewing = TRUE;
     screen_life_renew(service->pair, service->cancellable);
+    service->renewing = FALSE;
 }
 
 static void run_resolve(Service *service, Request *request)
@@ -359,14 +366,14 @@ static void do_cancel(Service *service, Request *request, JsonObject *arguments)
 static void do_down(Service *service, Request *request, JsonObject *arguments)
 {
     const Pair *pair = service->pair;
-    gboolean booting = pair->state == PAIR_STARTING || pair->life.busy;
+    gboolean busy = pair->state == PAIR_STARTING || pair->life.busy || service->renewing;
 
     if (arrival_is_waiting(service->arrival)) {
         arrival_decide(service->arrival, request, VERDICT_END);
         return;
     }
     queue(service, run_down, request);
-    if (booting)
+    if (busy)
         g_cancellable_cancel(service->cancellable);
 }
 

@@ -99,7 +99,7 @@ static void log_to(int fd, const char *name)
 }
 
 /* Until here this process has logged to dmored's log; from here on to that of the pair. */
-static void log_to_pair(Program *program, const Pair *pair)
+static void log_to_pair(const Pair *pair)
 {
     g_autofree char *path = pair_path(pair, RUN_PAIR_LOG);
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -108,20 +108,14 @@ static void log_to_pair(Program *program, const Pair *pair)
         g_warning("cannot log to %s: %s", path, g_strerror(errno));
         return;
     }
-    program->log_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
     log_to(fd, pair->config->name);
     close(fd);
 }
 
-/* The log of a pair that is gone is nobody's to read: what there is still to be said goes where it
- * went before.
- */
-static void log_to_dmored(Program *program, const char *name)
+static void forget_log(Program *program)
 {
-    if (program->log_fd < 0)
-        return;
-    log_to(program->log_fd, name);
-    close(program->log_fd);
+    if (program->log_fd >= 0)
+        close(program->log_fd);
     program->log_fd = -1;
 }
 
@@ -129,7 +123,8 @@ static gboolean on_appeared(Pair *pair, Note *note, gpointer data, GError **erro
 {
     Program *program = data;
 
-    log_to_pair(program, pair);
+    program->log_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    log_to_pair(pair);
     arrival_begin(service_arrival(program->service), pair, note, program->peer);
     return service_show(program->service, pair, error);
 }
@@ -140,7 +135,11 @@ static void on_disappeared(Pair *pair, gpointer data)
 
     arrival_end(service_arrival(program->service), NULL);
     service_hide(program->service);
-    log_to_dmored(program, pair->config->name);
+    /* The log of a pair that is gone is nobody's to read: what there is still to be said goes where
+     * it went before. */
+    if (program->log_fd >= 0)
+        log_to(program->log_fd, pair->config->name);
+    forget_log(program);
 }
 
 /* Takes over @connection. */
@@ -165,6 +164,7 @@ static int receive_pair(Program *program, Link *connection, const LinkMessage *o
         g_message("the pair does not come: %s", error->message);
         return 1;
     }
+    forget_log(program);
     arrival_end(service_arrival(program->service), note);
     g_clear_pointer(&link, link_free);
     service_run(program->service);
@@ -210,13 +210,9 @@ static int run_settle(Program *program, const char *id)
     if (!note)
         return verb_failed(program, error);
     log_setup(note->name);
-    /* There is nothing to go back to; that this cannot be noted keeps nobody from asking. */
-    if (note->word == NOTE_OPEN &&
-        !note_write(note, program->host->state_dir, NOTE_COMMIT, FALSE, &error)) {
-        g_critical("%s", error->message);
-        g_clear_error(&error);
-        note->word = NOTE_COMMIT;
-    }
+    /* There is nothing to go back to. */
+    if (note->word == NOTE_OPEN)
+        note_decide(note, program->host->state_dir, NOTE_COMMIT);
     return settle_note(program->host, note, &settlement, service_cancellable(program->service),
                        &error)
                ? 0
@@ -243,7 +239,7 @@ static int run_adopt(Program *program, const char *name)
 
     if (!pair)
         return verb_failed(program, error);
-    log_to_pair(program, pair);
+    log_to_pair(pair);
     /* Nobody is answered before it is decided what the pair is. */
     if (!adopt_run(pair, &note, &error))
         return verb_failed(program, error);

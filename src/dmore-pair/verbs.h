@@ -14,7 +14,7 @@ typedef struct {
     int ready_fd;     /* to whoever started this process, or -1 */
     int fd;           /* the connection that a pair comes over, or -1 */
     const char *peer; /* the host that a pair comes from */
-    int log_fd;       /* dmored's log, while this process logs to that of a pair; else -1 */
+    int log_fd;       /* dmored's log, while a pair is coming whose log may go with it; else -1 */
 } Program;
 
 typedef struct {

@@ -46,5 +46,8 @@ gboolean pulse_look(Pulse *pulse, GPid pid, gint64 beat, guint limit)
              (pulse->state == 'R' && pulse->ran > before))
         pulse->silent++;
     pulse->beat = beat;
-    return pulse->silent > limit;
+    if (pulse->silent <= limit)
+        return FALSE;
+    pulse->silent = 0; /* what is done now has as long to show */
+    return TRUE;
 }

@@ -24,11 +24,10 @@ typedef struct {
 
 /* pulse_look() - once a second
  * @pulse: zero at first
- * @pid: a process that has ended and whose number is another's counts for nothing; who acts does
- *	 so by a pidfd
+ * @pid: it may have ended, and its number be another's: who acts has to see to it that it has not
  * @beat: its sign of life, another number each time; 0: it has yet to give its first
  *
- * Return: whether more than @limit looks in a row have counted.
+ * Return: whether more than @limit looks in a row have counted; they are counted anew then.
  */
 gboolean pulse_look(Pulse *pulse, GPid pid, gint64 beat, guint limit);
 

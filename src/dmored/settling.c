@@ -102,7 +102,9 @@ static gboolean is_forgotten(gpointer id, gpointer failure, gpointer data)
     return g_get_monotonic_time() - last->until_us > (gint64)WELL_S * G_USEC_PER_SEC;
 }
 
-/* Two would get in each other's way, so it does not outlive the dmored that knows of it. */
+/* Two for one note are of no use, so it does not outlive the dmored that knows of it by more than a
+ * question that is under way: that is never given up (settle.h).
+ */
 static void end_with_parent(gpointer data)
 {
     prctl(PR_SET_PDEATHSIG, SIGTERM);

@@ -14,10 +14,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/await.h"
 #include "base/error.h"
 #include "pair/pair-internal.h"
 #include "pair/rundir.h"
 #include "qemu/vm-process.h"
+
+#define KEEPER_MS 90000 /* longer than anybody talks to a VM that hangs */
+#define LOOK_MS 2       /* shorter than it takes to start a process */
 
 static void on_ended(const char *how, gpointer data)
 {
@@ -65,9 +69,32 @@ static gboolean end_vms(const HostConfig *host, const char *name, GError **error
     return FALSE;
 }
 
+/* Be the pair's keeper, as soon as nobody is: who tries to take it over fails in the end, and
+ * dmored has the next one try at once.
+ */
+static int await_keeper(const HostConfig *host, const char *name, GError **error)
+{
+    gint64 end_us = g_get_monotonic_time() + (gint64)KEEPER_MS * 1000;
+
+    for (;;) {
+        g_autoptr(GError) failure = NULL;
+        int keeper = rundir_keep(host->run_dir, name, &failure);
+
+        if (keeper >= 0)
+            return keeper;
+        if (!g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_BUSY) ||
+            g_get_monotonic_time() > end_us) {
+            g_propagate_error(error, g_steal_pointer(&failure));
+            return -1;
+        }
+        if (!await_ms(LOOK_MS, NULL, error))
+            return -1;
+    }
+}
+
 gboolean forsaken_end(const HostConfig *host, const char *name, GError **error)
 {
-    int keeper = rundir_keep(host->run_dir, name, error);
+    int keeper = await_keeper(host, name, error);
 
     if (keeper < 0)
         return FALSE;

@@ -43,7 +43,9 @@ gboolean pair_launch_user_vm(Pair *pair, GCancellable *cancellable, GError **err
 gboolean pair_launch_domain_r(Pair *pair, GCancellable *cancellable, GError **error);
 
 /* pair_note_config() - write what is, or is about to be, the pair's configuration into its
- * directory Return: FALSE with DMORE_ERROR_HOST; the file is as it was then.
+ * directory
+ *
+ * Return: FALSE with DMORE_ERROR_HOST; the file is as it was then.
  */
 gboolean pair_note_config(const Pair *pair, const PairConfig *config, GError **error);
 

@@ -12,6 +12,7 @@
 #include "pair/settings.h"
 #include "pair/tap.h"
 
+#define ANSWER_MS 5000                  /* for what is overdue already */
 #define HYPERVISOR_OVERHEAD (64u << 20) /* bytes that a QEMU takes beside its guest's memory */
 
 const char *pair_state_name(PairState state)
@@ -322,9 +323,12 @@ static void call_off_migration(Vm *vm)
         g_warning("%s", error->message);
 }
 
-/* Whether it has run is told by the resume alone. */
+/* Whether it has run is told by the resume alone. Who has just seen a hypervisor come back to life
+ * may be faster than its answers.
+ */
 static gboolean bring_back(Vm *vm, GError **error)
 {
+    vm_answers(vm, ANSWER_MS);
     if (vm_state(vm) == VM_PAUSED)
         call_off_migration(vm);
     return vm_resume(vm, error);

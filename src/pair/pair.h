@@ -89,14 +89,15 @@ const char *pair_state_name(PairState state);
  * @settings: (nullable): from the host where the pair started; NULL: this is that host, make them
  * @cancellable: (nullable)
  *
- * Nothing is started or created. Return: NULL with DMORE_ERROR_HOST or DMORE_ERROR_USAGE.
+ * Nothing is started or created. Return: NULL with DMORE_ERROR_HOST, _USAGE, _TIMEOUT when QEMU
+ * does not answer, or _CANCELLED.
  */
 Pair *pair_new(const HostConfig *host, PairConfig *config, GBytes *settings,
                GCancellable *cancellable, GError **error);
 
 /* pair_look_at_host() - see to it that probe and image are there, for a VM that is to be launched;
  * awaits
- * Return: FALSE with DMORE_ERROR_HOST.
+ * Return: FALSE with DMORE_ERROR_HOST, _TIMEOUT or _CANCELLED.
  */
 gboolean pair_look_at_host(Pair *pair, GCancellable *cancellable, GError **error);
 

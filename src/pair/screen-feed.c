@@ -283,6 +283,12 @@ const char *screen_feed_lack(const ScreenFeed *feed)
                          : NULL;
 }
 
+gboolean screen_feed_has_room(const ScreenFeed *feed)
+{
+    return !feed->starved || room_for_screen(feed->region, (guint32)feed->refused_width,
+                                             (guint32)feed->refused_height, NULL);
+}
+
 void screen_feed_record(ScreenFeed *feed, struct screen_tiles *tiles)
 {
     if (tiles)

@@ -53,6 +53,9 @@ gboolean screen_feed_is_open(gpointer feed);
  * clause; NULL when it is shown or never can be */
 const char *screen_feed_lack(const ScreenFeed *feed);
 
+/* screen_feed_has_room() - whether there is memory now for the picture that there was none for */
+gboolean screen_feed_has_room(const ScreenFeed *feed);
+
 /* screen_feed_record() - note the tiles that change from now on, forgetting earlier notes
  * @tiles: zeroed here; NULL: note nothing any more
  */

@@ -7,9 +7,11 @@
 #define FIRST_WAIT_S 1
 #define LAST_WAIT_S 60
 
-const char *screen_life_lack(const Pair *pair)
+const char *screen_life_trouble(const Pair *pair)
 {
-    if (!pair->feed || !pair->user_vm || vm_state(pair->user_vm) == VM_GONE)
+    /* Whoever replaces Domain R attaches the display himself. */
+    if (pair->state != PAIR_RUNNING || pair->life.busy || !pair->user_vm ||
+        vm_state(pair->user_vm) == VM_GONE)
         return NULL;
     if (!pair->display)
         return "QEMU's display is not attached";
@@ -33,9 +35,7 @@ static void begin_to_lack(Pair *pair, const char *because)
 gboolean screen_life_is_due(Pair *pair)
 {
     ScreenLife *life = &pair->screen_life;
-    /* Whoever replaces Domain R attaches the display himself. */
-    const char *because =
-        pair->state == PAIR_RUNNING && !pair->life.busy ? screen_life_lack(pair) : NULL;
+    const char *because = screen_life_trouble(pair);
 
     if (!because)
         life->due_us = 0;
@@ -48,11 +48,15 @@ void screen_life_renew(Pair *pair, GCancellable *cancellable)
 {
     g_autoptr(GError) error = NULL;
 
+    pair->screen_life.since_us = g_get_monotonic_time();
+    pair->screen_life.due_us = 0;
+    /* Attaching is work for QEMU, and in vain as long as there is no memory. */
+    if (pair->display && !display_lost(pair->display) && !screen_feed_has_room(pair->feed))
+        return;
     g_clear_pointer(&pair->display, display_detach);
     pair->display =
         display_attach(pair->user_vm, &screen_feed_events, pair->feed, cancellable, &error);
     pair->screen_life.since_us = g_get_monotonic_time();
-    pair->screen_life.due_us = 0;
     if (pair->display)
         g_message("the display of %s is attached again", vm_name(pair->user_vm));
     else

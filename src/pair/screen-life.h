@@ -7,7 +7,8 @@
  * QEMU has one listener for its display. Whoever asks for the display over the operator's monitor
  * takes it away from us, and a connection may end by itself; the picture would stand still for all
  * clients from then on. So the display is attached again, which makes it tell its whole picture.
- * That is also what brings a picture for which there was no memory when it was told.
+ * That is also what brings a picture for which there was no memory when it was told, as soon as
+ * there is.
  *
  * The first wait is long enough for the end of a QEMU to be heard of, which ends the display as
  * well; waits grow when it does not last. All this is for a pair that runs here (PAIR_RUNNING).
@@ -26,9 +27,10 @@ typedef struct {
     guint failures;  /* how often in a row it has not lasted */
 } ScreenLife;
 
-/* screen_life_lack() - why the picture does not follow the user VM's screen: a clause, valid until
- * the next callback; NULL when it does, or there is no user VM */
-const char *screen_life_lack(const Pair *pair);
+/* screen_life_trouble() - why the picture does not follow the user VM's screen, although it should:
+ * a clause, valid until the next callback; NULL when it does, or the pair is about something else
+ */
+const char *screen_life_trouble(const Pair *pair);
 
 /* screen_life_is_due() - whether screen_life_renew() is to be called now; cheap */
 gboolean screen_life_is_due(Pair *pair);

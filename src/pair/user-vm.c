@@ -163,6 +163,8 @@ gboolean user_vm_start(Pair *pair, PairConfig *config, GCancellable *cancellable
         pair_config_free(config);
         return FALSE;
     }
+    /* What is asked for next time is to be compared with this, also if this time nothing comes of
+     * it. */
     pair_config_free(pair->config);
     pair->config = config;
     if (!start(pair, cancellable, error)) {

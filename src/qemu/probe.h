@@ -29,7 +29,7 @@ typedef struct {
  *
  * Return: NULL with DMORE_ERROR_HOST naming the Debian package to install when QEMU is missing,
  * older than 10.0, or lacks one of the devices, displays and objects that D-MORE uses; with
- * DMORE_ERROR_TIMEOUT when it does not answer.
+ * DMORE_ERROR_TIMEOUT when it does not answer, or _CANCELLED.
  */
 Probe *probe_qemu(const char *binary, GCancellable *cancellable, GError **error);
 void probe_free(Probe *probe);

@@ -285,6 +285,8 @@ static void on_answer(JsonNode *result, const GError *error, gpointer data)
 JsonNode *qmp_execute(Qmp *qmp, const char *command, GVariant *arguments, int pass_fd,
                       GError **error)
 {
+    g_autoptr(GVariant) taken = arguments != NULL ? g_variant_ref_sink(arguments) : NULL;
+
     if (qmp->overdue != NULL) {
         g_set_error(error, DMORE_ERROR, DMORE_ERROR_TIMEOUT,
                     "%s: '%s' was not sent, because QEMU has not answered '%s' yet", qmp->name,
@@ -293,7 +295,7 @@ JsonNode *qmp_execute(Qmp *qmp, const char *command, GVariant *arguments, int pa
     }
 
     Answer answer = {FALSE, NULL, NULL};
-    gint64 number = qmp_send(qmp, command, arguments, pass_fd, on_answer, &answer);
+    gint64 number = qmp_send(qmp, command, taken, pass_fd, on_answer, &answer);
     g_autofree char *what = g_strdup_printf("QEMU's answer to '%s' (%s)", command, qmp->name);
 
     if (!await_flag(&answer.done, qmp->patience_ms, NULL, what, error)) {

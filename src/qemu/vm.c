@@ -361,7 +361,7 @@ static gboolean adopt(Vm *vm, const char *monitor, gboolean or_end, GError **err
     vm->ending = TRUE;
     vm->commanding = TRUE; /* its state is no news */
     if (!vm_open(vm, socket, NULL, &failure)) {
-        if (!or_end) {
+        if (!or_end || vm->qmp == NULL) {
             g_propagate_error(error, g_steal_pointer(&failure));
             return FALSE;
         }
@@ -433,6 +433,18 @@ VmState vm_state(const Vm *vm)
 static gboolean is_gone(gpointer data)
 {
     return vm_state(data) == VM_GONE;
+}
+
+static gboolean answers(gpointer data)
+{
+    const Vm *vm = data;
+
+    return qmp_overdue(vm->qmp) == NULL;
+}
+
+gboolean vm_answers(Vm *vm, int patience_ms)
+{
+    return await(answers, vm, patience_ms, NULL, "an overdue answer", NULL);
 }
 
 void vm_await_end_of_lost(Vm *vm)

@@ -138,6 +138,12 @@ gboolean vm_refresh(Vm *vm, GError **error);
 /* vm_version() - the hypervisor's version, "10.0.2" */
 const char *vm_version(const Vm *vm);
 
+/* vm_answers() - whether the hypervisor owes no answer that is overdue: while it does, nothing more
+ * is asked of it; awaits
+ * @patience_ms: for which it may still give that answer; 0: ask, and do not wait
+ */
+gboolean vm_answers(Vm *vm, int patience_ms);
+
 gboolean vm_pause(Vm *vm, GError **error);
 
 /* vm_resume() - Return: FALSE with DMORE_ERROR_HOST when the hypervisor has refused, or is so

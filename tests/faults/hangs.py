@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A process of the destination hangs: SIGSTOP in each phase. A hung process is no dead one: its
-sockets stay open, and some day it may come back to life; in each row it does."""
+"""A process of the destination hangs: SIGSTOP in each phase; and a hypervisor of the source in some. A hung
+process is no dead one: its sockets stay open, and some day it may come back to life; in each row it does."""
 
 from .kills import NAMES, exists
 from .look import DMORE_PAIR, DMORED, DOMAIN_R, USER_VM
-from .row import (CANCELLED, DESTINATION, DONE, EITHER, FAILED, MOMENTS, PEER, SOURCE, TIMEOUT, UNDECIDED, Expected,
-                  Row, after, nothing)
+from .row import (CANCELLED, DESTINATION, DONE, EITHER, FAILED, MOMENTS, PEER, REPLACED, SOURCE, TIMEOUT, UNDECIDED,
+                  Expected, Row, after, nothing)
 
 QUICK = {DMORE_PAIR: ("stop-u", "commit")}
 
@@ -55,6 +55,26 @@ def on_others(role, moment):
     return Expected(SOURCE, (CANCELLED,)), cancel
 
 
+def stop_here(role):
+    return lambda scene: scene.stop(scene.source, role)
+
+
+def wake_and_resolve(scene):
+    """Whether it will ever stop or go on nobody could tell; the operator sees that it is back."""
+    scene.await_state(scene.source, "undecided")
+    scene.wake()
+    scene.resolve(scene.source)
+
+
+def on_source():
+    """A silent monitor is waited for once, for a minute; what comes after on the way back is not even asked."""
+    stood_still = Expected(SOURCE, (TIMEOUT,), replug=True)  # for a minute, and its clock with it
+    replaced = Expected(SOURCE, (TIMEOUT,), **REPLACED)
+    yield DOMAIN_R, "stop-r", replaced, wake  # beside a user VM that runs
+    yield USER_VM, "pre-copy", stood_still, wake
+    yield USER_VM, "stop-u", stood_still, wake_and_resolve
+
+
 def rows():
     for role in (DMORED, DMORE_PAIR, USER_VM, DOMAIN_R):
         for moment in MOMENTS:
@@ -62,3 +82,5 @@ def rows():
                 expected, meanwhile = on_dmored(moment) if role == DMORED else on_others(role, moment)
                 yield Row(f"{NAMES[role]} on the destination hangs", moment, expected, inject=stop(role),
                           meanwhile=meanwhile, mend=wake, quick=moment in QUICK.get(role, ()))
+    for role, moment, expected, mend in on_source():
+        yield Row(f"{NAMES[role]} on the source hangs", moment, expected, inject=stop_here(role), mend=mend)

@@ -4,7 +4,7 @@ directory. It comes back as after a boot, or not before an operator has decided.
 
 from .row import DESTINATION, LOST, SOURCE, UNSEEN, Expected, Row
 
-BEFORE = ("prepare", "pre-copy", "converged", "stop-u", "handover", "complete")  # nothing is loaded yet
+BEFORE = ("pre-copy", "converged", "stop-u", "complete")  # of the phases in which nothing is loaded yet, some
 
 
 def power_off(side):

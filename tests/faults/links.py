@@ -12,7 +12,7 @@ from lab.wire import BOTH, FROM_HOST, TO_HOST
 from .row import (CANCELLED, DESTINATION, DONE, EITHER, FAILED, PEER, SOURCE, TIMEOUT, UNDECIDED, Expected, Row)
 
 CUTS = {"both ways": BOTH, "one way, to the destination": TO_HOST, "one way, from the destination": FROM_HOST}
-BEFORE_COMMIT = ("prepare", "pre-copy", "converged", "stop-r", "stop-u", "handover", "complete")
+BEFORE_COMMIT = ("prepare", "pre-copy", "converged", "stop-r", "handover", "complete")
 GONE_BACK = Expected(SOURCE, (FAILED, PEER, TIMEOUT))
 ARRIVED = Expected(DESTINATION, (DONE,))
 # The commit may have been sent: the hosts settle it as soon as they hear each other again.

@@ -13,7 +13,7 @@ from lab.typist import Typist
 from lab.waiting import await_true
 
 BUSY, CANCELLED = 5, 7  # dmore's exit statuses, src/base/error.h
-MIGRATED = 10  # s
+MIGRATED = 25  # s; the hypervisor that loads has a display to talk to that does not answer
 GIVEN_UP = 90  # s: one command takes too long after 60
 REMOVED = 20  # s, for dmored to clean up
 PHASES = ["offer", "prepare", "pre-copy", "converged", "stop-r", "quiesce", "stop-u", "handover", "complete"]

@@ -2,6 +2,9 @@
 """Some of the faults of `make faults`, of each phase at least one: so that what the whole matrix has shown
 (doc/reliability.md) stays true from one change to the next."""
 
+import os
+import pathlib
+
 import pytest
 
 from conftest import plain_build_only
@@ -11,7 +14,7 @@ from lab.lab import ROOT
 pytestmark = plain_build_only
 
 ROWS = list(matrix.rows())
-EVIDENCE = ROOT / "build/faults/evidence"
+EVIDENCE = pathlib.Path(os.environ.get("DMORE_BUILD", ROOT / "build")) / "evidence"
 STAGES = 2  # most of a row is waiting
 
 

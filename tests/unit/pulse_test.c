@@ -74,8 +74,7 @@ static guint count_silent(pid_t pid, gint64 beat, char state)
     pulse.silent = 0;
     for (int i = 0; i < 10; i++) {
         usleep(TICKS_US);
-        gboolean too_long = pulse_look(&pulse, pid, beat, 3);
-        assert_int_equal(too_long, pulse.silent > 3);
+        assert_false(pulse_look(&pulse, pid, beat, 10));
     }
     return pulse.silent;
 }
@@ -85,6 +84,18 @@ static void test_sleeps(void **state)
     pid_t pid = start(sleep_for_ever);
 
     assert_int_equal(count_silent(pid, 7, 'S'), 10);
+    finish(pid);
+}
+
+/* It is told once, and what is done about it then has as long to show. */
+static void test_too_long(void **state)
+{
+    pid_t pid = start(sleep_for_ever);
+    Pulse pulse = {0};
+
+    count_silent(pid, 7, 'S');
+    for (int look = 1; look <= 8; look++)
+        assert_int_equal(pulse_look(&pulse, pid, 0, 3), look % 4 == 0);
     finish(pid);
 }
 
@@ -104,7 +115,7 @@ static void test_runs(void **state)
 
     assert_in_range(count_silent(pid, 7, 'R'), 1, 10);
     for (int i = 0; i < 10; i++)
-        pulse_look(&pulse, pid, 0, 3);
+        pulse_look(&pulse, pid, 0, 10);
     assert_in_range(pulse.silent, 0, 9); /* no time has passed between most of them */
     finish(pid);
 }
@@ -141,9 +152,10 @@ static void test_has_ended(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sleeps),      cmocka_unit_test(test_is_stopped),
-        cmocka_unit_test(test_runs),        cmocka_unit_test(test_is_debugged),
-        cmocka_unit_test(test_gives_signs), cmocka_unit_test(test_has_ended),
+        cmocka_unit_test(test_sleeps),      cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_is_stopped),  cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_is_debugged), cmocka_unit_test(test_gives_signs),
+        cmocka_unit_test(test_has_ended),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
