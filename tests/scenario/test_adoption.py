@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from conftest import plain_build_only
 from lab import CommandFailed, Pair, processes
 from lab.typist import Typist
 from lab.waiting import await_true
@@ -146,6 +147,7 @@ def test_down_without_dmore_pair(lab):
         assert processes.await_end(status[vm]["pid"], 0)
 
 
+@plain_build_only  # for it waits, for a minute
 def test_down_while_a_vm_hangs(lab):
     """Nobody can take over a user VM that does not answer, but it can be taken down."""
     pair = Pair(lab, "stuck", 63).up(lab.a)
@@ -159,6 +161,7 @@ def test_down_while_a_vm_hangs(lab):
     pair.up(lab.a).down()
 
 
+@plain_build_only  # the same
 def test_domain_r_hangs(lab):
     """The one that takes over replaces a Domain R that does not answer, as if it had ended."""
     pair = Pair(lab, "silent", 64).up(lab.a)

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from conftest import plain_build_only
 from lab import CommandFailed, processes
 from lab.typist import Typist
 from lab.waiting import await_true
@@ -89,6 +90,7 @@ def test_too_late(held, console, lab):
     held.check_screen(console.client)
 
 
+@plain_build_only  # for it waits, for a minute
 def test_user_vm_hangs_when_it_is_to_go_back(held, console):
     """Its QEMU is found to be silent once, and not in each step of the way back. Nobody has called its migration
     off, so QEMU would not resume it when it is awake again and an operator wants it to go on."""
