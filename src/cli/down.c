@@ -13,8 +13,9 @@
 #include "pair/rundir.h"
 
 #define DOWN_MS 120000 /* for both hypervisors to end */
-/* For a dmore-pair that has just been started to listen. To VMs that hang it talks for a minute. */
-#define ADOPTED_MS 90000
+/* For a dmore-pair that has just been started to listen. To VMs that hang it talks for half a
+ * minute. */
+#define ADOPTED_MS 60000
 
 /* A directory without a process. Return: TRUE when there was one. */
 static gboolean is_left_over(const HostConfig *host, const char *name)

@@ -20,7 +20,7 @@
 #include "pair/rundir.h"
 #include "qemu/vm-process.h"
 
-#define KEEPER_MS 90000 /* longer than anybody talks to a VM that hangs */
+#define KEEPER_MS 60000 /* longer than anybody talks to a VM that hangs */
 #define LOOK_MS 2       /* shorter than it takes to start a process */
 
 static void on_ended(const char *how, gpointer data)

@@ -14,8 +14,7 @@
  * Nothing is asked of anybody, so it ends a pair whose hypervisors hang, too. To everybody else it
  * is as if this host had gone down.
  *
- * Return: FALSE with DMORE_ERROR_BUSY when it has a dmore-pair that does not end, for a minute and
- * a half.
+ * Return: FALSE with DMORE_ERROR_BUSY when it has a dmore-pair that does not end, for a minute.
  */
 gboolean forsaken_end(const HostConfig *host, const char *name, GError **error);
 

@@ -28,10 +28,11 @@
 #include "base/json.h"
 #include "qemu/vm-monitor.h"
 
-/* How long a process may take until its monitor answers. It allocates memory and opens disks first;
- * on a loaded host without KVM that is seconds. */
-#define END_OF_LOST_MS 10000 /* of a process whose monitor has closed */
+/* How long a process may take until its monitor answers. A new one allocates memory and opens disks
+ * first; on a loaded host without KVM that is seconds. */
 #define LAUNCH_TIMEOUT_MS 60000
+#define ADOPT_TIMEOUT_MS 30000 /* one that runs has nothing to do first */
+#define END_OF_LOST_MS 10000   /* of a process whose monitor has closed */
 
 #define LAST_WORDS_MAX 400 /* bytes of the log that go into a message */
 
@@ -234,7 +235,8 @@ static gboolean answers_or_is_gone(gpointer data)
 }
 
 /* vm_open() - talk over @socket and learn the state */
-static gboolean vm_open(Vm *vm, GSocket *socket, GCancellable *cancellable, GError **error)
+static gboolean vm_open(Vm *vm, GSocket *socket, int timeout_ms, GCancellable *cancellable,
+                        GError **error)
 {
     g_autofree char *what = g_strdup_printf("the first answer of QEMU's monitor (%s)", vm->name);
     int fd = fcntl(g_socket_get_fd(socket), F_DUPFD_CLOEXEC, 0);
@@ -245,7 +247,7 @@ static gboolean vm_open(Vm *vm, GSocket *socket, GCancellable *cancellable, GErr
         return FALSE;
     }
     vm->qmp = qmp_new(vm->name, fd, &vm_monitor_events, vm);
-    if (!await(answers_or_is_gone, vm, LAUNCH_TIMEOUT_MS, cancellable, what, error))
+    if (!await(answers_or_is_gone, vm, timeout_ms, cancellable, what, error))
         return FALSE;
     if (!qmp_ready(vm->qmp)) {
         g_autofree char *words = last_words(vm);
@@ -302,7 +304,7 @@ static gboolean launch(Vm *vm, const char *const *arguments, const VmFd *fds, gs
     /* Only QEMU holds it now: when QEMU ends before it accepts us, the connection ends, too. */
     g_clear_object(&listener);
     vm->ending = TRUE; /* an end now is returned, not reported */
-    if (!vm_open(vm, socket, cancellable, error)) {
+    if (!vm_open(vm, socket, LAUNCH_TIMEOUT_MS, cancellable, error)) {
         vm_kill(vm);
         return FALSE;
     }
@@ -360,7 +362,7 @@ static gboolean adopt(Vm *vm, const char *monitor, gboolean or_end, GError **err
         return FALSE;
     vm->ending = TRUE;
     vm->commanding = TRUE; /* its state is no news */
-    if (!vm_open(vm, socket, NULL, &failure)) {
+    if (!vm_open(vm, socket, ADOPT_TIMEOUT_MS, NULL, &failure)) {
         if (!or_end || vm->qmp == NULL) {
             g_propagate_error(error, g_steal_pointer(&failure));
             return FALSE;

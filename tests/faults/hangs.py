@@ -7,7 +7,7 @@ from .look import DMORE_PAIR, DMORED, DOMAIN_R, USER_VM
 from .row import (CANCELLED, DESTINATION, DONE, EITHER, FAILED, MOMENTS, PEER, REPLACED, SOURCE, TIMEOUT, UNDECIDED,
                   Expected, Row, after, nothing)
 
-QUICK = {DMORE_PAIR: ("stop-u", "commit")}
+QUICK = {DMORE_PAIR: ("stop-u",)}
 
 
 def stop(role):
@@ -73,6 +73,7 @@ def on_source():
     yield DOMAIN_R, "stop-r", replaced, wake  # beside a user VM that runs
     yield USER_VM, "pre-copy", stood_still, wake
     yield USER_VM, "stop-u", stood_still, wake_and_resolve
+    yield USER_VM, "handover", stood_still, wake_and_resolve  # nobody has called off its migration by then
 
 
 def rows():

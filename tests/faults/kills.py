@@ -8,13 +8,10 @@ from .row import (DESTINATION, DONE, FAILED, HOST, LOST, MOMENTS, NOT_FOUND, PEE
                   Expected, Row, after)
 
 NAMES = {USER_VM: "the user VM's QEMU", DOMAIN_R: "Domain R's QEMU", DMORE_PAIR: "dmore-pair", DMORED: "dmored"}
-QUICK = {  # each phase and each process at least once
-    ("source", DMORED): ("stop-u",),
+QUICK = {
     ("source", DMORE_PAIR): ("pre-copy", "complete"),
-    ("source", DOMAIN_R): ("commit",),
     ("source", USER_VM): ("handover",),
-    ("destination", DMORE_PAIR): ("prepare", "quiesce", "retire"),
-    ("destination", USER_VM): ("handover", "converged"),
+    ("destination", DMORE_PAIR): ("quiesce", "retire"),
     ("destination", DOMAIN_R): ("stop-r",),
     ("destination", DMORED): ("offer",),
 }

@@ -14,7 +14,7 @@ from lab import CommandFailed, Pair, processes
 from lab.typist import Typist
 from lab.waiting import await_true
 
-SILENT = 120  # s: what does not answer is given up after 60
+SILENT = 120  # s: what does not answer is given up after 30
 BACK_S = 2  # from the end of a dmore-pair to the first key that arrives in the guest
 
 
@@ -147,7 +147,7 @@ def test_down_without_dmore_pair(lab):
         assert processes.await_end(status[vm]["pid"], 0)
 
 
-@plain_build_only  # for it waits, for a minute
+@plain_build_only  # for it waits
 def test_down_while_a_vm_hangs(lab):
     """Nobody can take over a user VM that does not answer, but it can be taken down."""
     pair = Pair(lab, "stuck", 63).up(lab.a)

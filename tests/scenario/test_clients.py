@@ -8,6 +8,8 @@ import pytest
 from conftest import Bench, at_console, plain_build_only
 from lab.typist import Typist
 
+pytestmark = plain_build_only  # nothing of it but Domain R
+
 
 def test_two_clients_at_once(bench):
     """Both see the same, both may type, and neither loses its connection when the pair moves."""
@@ -35,7 +37,6 @@ def neighbour(lab):
     neighbour.close()
 
 
-@plain_build_only  # each pair has its own processes
 def test_second_pair_is_left_alone(bench, neighbour):
     """One of two pairs on a host moves; whoever types at the other's console sees nothing of it."""
     if bench.pair.host is not neighbour.pair.host:

@@ -11,6 +11,8 @@ from conftest import plain_build_only
 from lab import Client, Pair
 from lab.pair import dmore
 
+pytestmark = plain_build_only  # nothing of it but Domain R, and settings that unit tests make
+
 PASSWORD = "open sesame"
 
 
@@ -85,7 +87,6 @@ def test_nobody_gets_in_without_a_password(lab, guarded):
         Client(lab, guarded.address, guarded.port, [], "stranger")
 
 
-@plain_build_only  # nothing of it but Domain R
 def test_only_the_wanted_port_listens(lab, guarded):
     """Every TCP port of Domain R is tried; one of them answers."""
     script = ("import socket,sys\n"

@@ -3,7 +3,10 @@
 
 import pytest
 
+from conftest import plain_build_only
 from lab.typist import Typist
+
+pytestmark = plain_build_only  # the relay has typing in most other stories
 
 
 @pytest.mark.parametrize("rate", [30, 100])
