@@ -69,10 +69,13 @@ install: programs image
 	install -m 644 $(BUILD)/image/vmlinuz $(BUILD)/image/initrd $(BUILD)/image/image.json \
 		$(DESTDIR)$(PREFIX)/share/dmore/image
 
+# By the environment, for a pattern may hold what a shell takes for its own.
+faults: export ONLY := $(ONLY)
+faults: export JOBS := $(JOBS)
 faults: packages
 	@$(if $(LIST),,$(MAKE) --no-print-directory all)
 	@DMORE_BUILD=$(abspath $(BUILD)) DMORE_IMAGE=$(abspath $(BUILD)/image) \
-		DMORE_GUEST=$(abspath $(BUILD)/guest) ONLY='$(ONLY)' JOBS=$(JOBS) tests/faults/run $(if $(LIST),--list)
+		DMORE_GUEST=$(abspath $(BUILD)/guest) tests/faults/run $(if $(LIST),--list)
 
 bench: packages
 	@tools/step $(BUILD)/log/bench-packages.log "packages for the benchmarks installed" tools/install-packages bench
