@@ -71,7 +71,6 @@ def on_source():
     stood_still = Expected(SOURCE, (TIMEOUT,), replug=True)  # for a minute, and its clock with it
     replaced = Expected(SOURCE, (TIMEOUT,), **REPLACED)
     yield DOMAIN_R, "stop-r", replaced, wake  # beside a user VM that runs
-    yield USER_VM, "pre-copy", stood_still, wake
     yield USER_VM, "stop-u", stood_still, wake_and_resolve
     yield USER_VM, "handover", stood_still, wake_and_resolve  # nobody has called off its migration by then
 
