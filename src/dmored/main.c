@@ -3,8 +3,8 @@
  * dmored - lets pairs come from other hosts, and keeps those that are here
  *
  * It listens on the address that the host's configuration names, and starts a dmore-pair for each
- * connection (incoming.h), and another one for a pair whose dmore-pair has died (watch.h). It
- * settles what co-migrations have left open (settling.h). It stays in the foreground and logs to
+ * connection (incoming.h), and another one for a pair whose dmore-pair has died or hangs (watch.h).
+ * It settles what co-migrations have left open (settling.h). It stays in the foreground and logs to
  * standard error. doc/dmored.8 is its manual.
  */
 #include <glib-unix.h>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A user VM that powers off, panics or is killed: the console goes on and says so, and the pair's file
+"""A user VM that powers off or is killed: the console goes on and says so, and the pair's file
 starts another user VM on the same connection."""
 
 import time
