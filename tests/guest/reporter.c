@@ -19,8 +19,8 @@
  *	+ DEVICE NAME		an input device has come
  *	- DEVICE		an input device has gone
  *	C MONOTONIC REALTIME	every 100 ms: the guest's clocks in ms
- *	J BY			the monotonic clock jumped over that many ms between two C lines, or
- *				the real-time clock was moved against it
+ *	J BY			a C line came that many ms too late by the monotonic clock
+ *	S BY			the real-time clock was set by that many ms
  *	G TEXT			a warning of the kernel, or what it says about USB
  *	W, N, >			of a load, see reporter.h
  *	OK COMMAND		the command has been done
@@ -254,7 +254,7 @@ static void clock_tick(void)
     if (before && jump > JUMP_MS)
         report("J %lld", (long long)jump);
     else if (before && llabs(shift) > JUMP_MS)
-        report("J %lld", (long long)shift);
+        report("S %lld", (long long)shift);
     before = now;
     before_offset = real - now;
     report("C %lld %lld", (long long)now, (long long)real);

@@ -10,11 +10,13 @@ import struct
 import threading
 import time
 
+from .pace import Pace
 from .waiting import Journal
 
 Line = collections.namedtuple("Line", "t pid text")
 
 BOOT_TIMEOUT = 120  # s; 10 s on two idle cores without KVM
+BUSY = "B"  # in place of J, with why: the guest was late, but nothing but a busy machine had held it
 
 
 class Guest:
@@ -32,6 +34,7 @@ class Guest:
         self.journal = Journal(f"guest on {self.path}")
         self._current = None  # pid of the hypervisor that runs the guest
         self._sockets = {}  # by pid, the oldest first
+        self._pace = Pace()
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.path)
         self._listener.listen()
@@ -88,8 +91,19 @@ class Guest:
         now = time.monotonic()
         *lines, rest = data.split(b"\n")
         for line in lines:
-            self.journal.append(Line(now, pid, line.decode(errors="replace").rstrip("\r")))
+            text = line.decode(errors="replace").rstrip("\r")
+            if text.startswith("C "):
+                self._pace.tick(int(text.split()[1]), self._sockets)
+            elif text.startswith("J "):
+                text = self._explain(text)
+            self.journal.append(Line(now, pid, text))
         return rest
+
+    def _explain(self, text):
+        """A J line with why; another letter where it tells nothing but that the machine was busy."""
+        kind, _, ms = text.partition(" ")
+        busy, why = self._pace.why(int(ms), self._sockets)
+        return f"{BUSY if busy else kind} {ms}: {why}"
 
     # Waiting
 
@@ -221,10 +235,10 @@ class Guest:
         return sum(1 for kind, _, value in self.inputs(since) if (kind, value) == ("K", 2))
 
     def troubles(self, since=0):
-        """Reports that must not come: devices that went, jumps of the clock, and what the kernel says
-        about a USB disconnect or reset."""
+        """Reports that must not come: devices that went, clocks that jumped or were set, and what the kernel
+        says about a USB disconnect or reset."""
         return [line.text for line in self.journal.since(since)
-                if line.text.startswith(("- ", "J "))
+                if line.text.startswith(("- ", "J ", "S "))
                 or (line.text.startswith("G ") and ("disconnect" in line.text or "reset" in line.text))]
 
 
