@@ -9,7 +9,6 @@ clock that jumps, a connection that ends.
 
 import contextlib
 import itertools
-import os
 import pathlib
 import sys
 
@@ -24,8 +23,18 @@ from lab.waiting import await_true  # noqa: E402
 
 DISK_BYTES = 64 << 20
 
-# For stories that take the sanitized programs no way through the code that other stories do not take.
-plain_build_only = pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="played with the plain build only")
+# How tools/check plays a story; without a mark it is played with the programs as they are, beside another one.
+MARKS = {
+    "alone": "nothing is played beside it: it measures time, or fills the machine",
+    "sanitized_too": "is played once more with the sanitized programs, for it takes them new ways through the code",
+    "sanitized_only": "is played with the sanitized programs and not with the others, for it takes long",
+}
+alone, sanitized_too, sanitized_only = (getattr(pytest.mark, name) for name in MARKS)
+
+
+def pytest_configure(config):
+    for name, what in MARKS.items():
+        config.addinivalue_line("markers", f"{name}: {what}")
 
 
 @pytest.fixture(scope="session")

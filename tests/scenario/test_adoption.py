@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import plain_build_only
+from conftest import alone, sanitized_only
 from lab import CommandFailed, Pair, processes
 from lab.typist import Typist
 from lab.waiting import await_true
@@ -40,6 +40,7 @@ def back_after(console, typist, killed):
     return console.guest.typed_times(console.mark)[first] - killed
 
 
+@alone
 def test_console_is_back(bench, console):
     adoptions = bench.pair.status()["adoptions"]
     typist = Typist(console.client)
@@ -57,6 +58,7 @@ def test_console_is_back(bench, console):
     bench.check_screen(console.client)
 
 
+@sanitized_only
 def test_three_in_a_row_and_a_move(bench, console):
     pair = bench.pair
     adoptions = pair.status()["adoptions"]
@@ -82,6 +84,7 @@ def test_three_in_a_row_and_a_move(bench, console):
     bench.check_screen(console.client)
 
 
+@sanitized_only
 def test_dmored_finds_everything_again(bench, console):
     """Neither is there: the status says so, and a new dmored finds the pair."""
     host, pair = bench.pair.host, bench.pair
@@ -104,6 +107,7 @@ def test_dmored_finds_everything_again(bench, console):
     console.check_typed(typist.stop())
 
 
+@sanitized_only
 @pytest.mark.parametrize("phase", ["pre-copy", "quiesce", "handover"])
 def test_killed_in_a_migration(held, held_console, phase):
     """Before the commit is sent the pair goes on where it is, as after a cancel."""
@@ -132,6 +136,7 @@ def test_killed_in_a_migration(held, held_console, phase):
     held.check_screen(console.client)
 
 
+@sanitized_only
 def test_down_without_dmore_pair(lab):
     """Neither dmored nor dmore-pair is there, and the pair is taken down all the same."""
     pair = Pair(lab, "forsaken", 60).up(lab.a)
@@ -147,7 +152,7 @@ def test_down_without_dmore_pair(lab):
         assert processes.await_end(status[vm]["pid"], 0)
 
 
-@plain_build_only  # for it waits
+@sanitized_only
 def test_down_while_a_vm_hangs(lab):
     """Nobody can take over a user VM that does not answer, but it can be taken down."""
     pair = Pair(lab, "stuck", 63).up(lab.a)
@@ -161,7 +166,7 @@ def test_down_while_a_vm_hangs(lab):
     pair.up(lab.a).down()
 
 
-@plain_build_only  # the same
+@sanitized_only
 def test_domain_r_hangs(lab):
     """The one that takes over replaces a Domain R that does not answer, as if it had ended."""
     pair = Pair(lab, "silent", 64).up(lab.a)
@@ -176,6 +181,7 @@ def test_domain_r_hangs(lab):
     pair.down()
 
 
+@sanitized_only
 def test_log_of_an_earlier_pair_is_still_open(lab):
     """The kernel watches a removed directory for as long as a file of it is open; the next pair of that
     name is taken over all the same."""
@@ -188,6 +194,7 @@ def test_log_of_an_earlier_pair_is_still_open(lab):
     pair.down()
 
 
+@sanitized_only
 def test_killed_while_it_starts_another_user_vm(lab):
     """A user VM that has not run yet is not there afterwards, and is asked for again."""
     pair = Pair(lab, "afresh", 62).up(lab.a)
@@ -208,6 +215,7 @@ def test_killed_while_it_starts_another_user_vm(lab):
     pair.down()
 
 
+@sanitized_only
 def test_a_note_cannot_be_read(lab):
     """Whether the pair may run here cannot be told, so nothing of it is touched until it can."""
     pair = Pair(lab, "noted", 63).up(lab.a)

@@ -8,9 +8,12 @@ import sys
 
 import pytest
 
+from conftest import sanitized_only
 from lab import CommandFailed, processes
 from lab.typist import Typist
 from lab.waiting import await_true
+
+pytestmark = sanitized_only
 
 BUSY, CANCELLED = 5, 7  # dmore's exit statuses, src/base/error.h
 MIGRATED = 25  # s; the hypervisor that loads has a display to talk to that does not answer

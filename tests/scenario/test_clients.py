@@ -5,10 +5,8 @@ import contextlib
 
 import pytest
 
-from conftest import Bench, at_console, plain_build_only
+from conftest import Bench, at_console
 from lab.typist import Typist
-
-pytestmark = plain_build_only  # nothing of it but Domain R
 
 
 def test_two_clients_at_once(bench):

@@ -7,8 +7,11 @@ import signal
 
 import pytest
 
+from conftest import sanitized_only
 from lab import CommandFailed, processes
 from lab.typist import Typist
+
+pytestmark = sanitized_only
 
 UNDECIDED = 9  # dmore's exit status, src/base/error.h
 

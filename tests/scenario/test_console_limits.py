@@ -6,10 +6,7 @@ import sys
 
 import pytest
 
-from conftest import plain_build_only
 from lab import Pair
-
-pytestmark = plain_build_only  # nothing of it but Domain R
 
 CONNECTIONS = 64  # image/inside/neatvnc.patch, MAX_CONNECTIONS
 CLIENTS_MIN, CLIENTS_MAX = 2, 16  # src/domr/limit.h

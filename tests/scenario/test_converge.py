@@ -6,10 +6,12 @@ import time
 
 import pytest
 
-from conftest import plain_build_only
+from conftest import alone
 from lab import CommandFailed
 from lab.bench import Bench, Console, at_console
 from lab.typist import Typist
+
+pytestmark = alone
 
 TIMEOUT = 8  # dmore's exit status, src/base/error.h
 BANDWIDTH = "16M"
@@ -65,7 +67,6 @@ def test_it_is_given_up_in_time(slow, console):
     check_here(console, typist)
 
 
-@plain_build_only  # slowly, and what is other than in the story before is in QEMU
 def test_the_guest_can_be_slowed_down(slow):
     """As far as to a hundredth: such a guest may see its clock jump, which other stories do not allow."""
     with contextlib.closing(Console(slow)) as console:

@@ -12,10 +12,12 @@ import time
 
 import pytest
 
-from conftest import plain_build_only
+from conftest import sanitized_only
 from lab import CommandFailed
 from lab.bench import Bench
 from lab.processes import await_end, kill
+
+pytestmark = sanitized_only
 
 WATCHDOG_S = 10
 REPLACED_S = 90  # 4 s on two idle cores without KVM
@@ -118,7 +120,6 @@ def test_migration_waits_for_a_domain_r(frail):
     frail.await_replaced(before, mark)
 
 
-@plain_build_only  # after the watchdog it is replaced as one that was killed
 def test_hung_domain_r_is_replaced(frail):
     before, mark = frail.domain_r(), frail.guest.mark()
     os.kill(before["pid"], signal.SIGSTOP)
@@ -128,7 +129,6 @@ def test_hung_domain_r_is_replaced(frail):
     frail.check_types("awake")
 
 
-@plain_build_only  # for it waits
 def test_domain_r_that_dies_again_and_again_waits(frail):
     """Its kernel finds nothing to start, and panics. The user VM goes on."""
     before, mark = frail.domain_r(), frail.guest.mark()

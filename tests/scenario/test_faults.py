@@ -7,11 +7,11 @@ import pathlib
 
 import pytest
 
-from conftest import plain_build_only
+from conftest import alone
 from faults import crew, matrix
 from lab.lab import ROOT
 
-pytestmark = plain_build_only
+pytestmark = alone
 
 ROWS = list(matrix.rows())
 EVIDENCE = pathlib.Path(os.environ.get("DMORE_BUILD", ROOT / "build")) / "evidence"

@@ -7,13 +7,13 @@ import time
 
 import pytest
 
-from conftest import plain_build_only, restart_dmoreds
+from conftest import restart_dmoreds, sanitized_only
 from lab import processes
 from lab.bench import Bench, at_console
 from lab.typist import Typist
 from lab.waiting import await_true
 
-pytestmark = plain_build_only  # what follows is what follows when it was killed
+pytestmark = sanitized_only
 
 WATCHDOG_S = 5
 NOTICED_S = 30  # on a busy machine; WATCHDOG_S and a second or two on an idle one

@@ -6,7 +6,10 @@ import subprocess
 
 import pytest
 
+from conftest import sanitized_too
 from lab import paths
+
+pytestmark = sanitized_too
 
 USAGE = 2  # dmore's exit status, src/base/error.h
 PROGRAMS = {

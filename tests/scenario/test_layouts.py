@@ -5,9 +5,7 @@ keyboard is what is printed on its keys."""
 
 import pytest
 
-from conftest import Bench, plain_build_only
-
-pytestmark = plain_build_only  # keymaps are loaded by a unit test
+from conftest import Bench
 
 SHIFT, ALTGR = 42, 100
 

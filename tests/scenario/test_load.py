@@ -5,11 +5,11 @@ import re
 import subprocess
 import sys
 
-from conftest import plain_build_only
+from conftest import alone
 from lab.lab import CLIENT_ADDRESS
 from lab.typist import Typist
 
-pytestmark = plain_build_only  # what is busy is in the VMs
+pytestmark = alone
 
 BLOCK = 4096
 ECHO_PORT = 7777

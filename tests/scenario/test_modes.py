@@ -6,8 +6,10 @@ import contextlib
 
 import pytest
 
-from conftest import Bench, at_console
+from conftest import Bench, alone, at_console, sanitized_too
 from lab.waiting import await_true
+
+pytestmark = [alone, sanitized_too]
 
 CASES = {"virtio-vga": "virtio-gpu", "std": "bochs"}
 

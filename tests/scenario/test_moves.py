@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Several moves in a row: nothing wears off."""
 
+from conftest import alone, sanitized_too
 from lab import processes
 from lab.typist import Typist
+
+pytestmark = [alone, sanitized_too]
 
 
 def test_three_moves_in_a_row(bench, console):

@@ -7,11 +7,8 @@ import subprocess
 
 import pytest
 
-from conftest import plain_build_only
 from lab import Client, Pair
 from lab.pair import dmore
-
-pytestmark = plain_build_only  # nothing of it but Domain R, and settings that unit tests make
 
 PASSWORD = "open sesame"
 

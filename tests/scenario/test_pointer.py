@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Pointer, buttons and held keys across a move. Codes: linux/input-event-codes.h."""
 
-from conftest import plain_build_only
+from conftest import alone
 
-pytestmark = plain_build_only  # a stream as the keyboard's
+pytestmark = alone
+
 
 ABS_X, ABS_Y = 0, 1
 REL_HWHEEL, REL_WHEEL = 6, 8

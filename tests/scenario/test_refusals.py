@@ -8,8 +8,11 @@ import subprocess
 
 import pytest
 
+from conftest import sanitized_only
 from lab import CommandFailed, Pair, processes
 from lab.pair import dmore
+
+pytestmark = sanitized_only
 
 # dmore's exit statuses, src/base/error.h
 USAGE, HOST, NOT_FOUND, BUSY, PEER = 2, 3, 4, 5, 6

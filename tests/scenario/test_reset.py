@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A guest that is reset starts anew; the console and its connection stay."""
 
-from conftest import Bench, plain_build_only
+from conftest import Bench
 
 
-@plain_build_only  # the programs see another boot, as in other stories
 def test_console_goes_on_when_the_guest_is_reset(lab):
     bench = Bench(lab, "reset", 42)
     client = bench.client()

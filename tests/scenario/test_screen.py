@@ -3,8 +3,10 @@
 
 import contextlib
 
-from conftest import at_console
+from conftest import alone, at_console, sanitized_too
 from lab.waiting import await_true
+
+pytestmark = [alone, sanitized_too]
 
 
 def test_still_screen_is_identical(bench, console):

@@ -7,10 +7,13 @@ import time
 
 import pytest
 
+from conftest import sanitized_only
 from lab import CommandFailed, Pair, processes
 from lab.pair import give_up
 from lab.typist import Typist
 from lab.waiting import await_true
+
+pytestmark = sanitized_only
 
 UNDECIDED = 9  # dmore's exit status, src/base/error.h
 NOTICED = 30  # s: for a silently cut link to be noticed, on a busy machine

@@ -11,8 +11,11 @@ import time
 
 import pytest
 
+from conftest import sanitized_only
 from lab import CommandFailed, Pair
 from lab.pair import dmore
+
+pytestmark = sanitized_only
 
 NOT_FOUND, CANCELLED = 4, 7  # dmore's exit statuses, src/base/error.h
 

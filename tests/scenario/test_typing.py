@@ -3,10 +3,10 @@
 
 import pytest
 
-from conftest import plain_build_only
+from conftest import alone
 from lab.typist import Typist
 
-pytestmark = plain_build_only  # the relay has typing in most other stories
+pytestmark = alone
 
 
 @pytest.mark.parametrize("rate", [30, 100])

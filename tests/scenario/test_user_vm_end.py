@@ -6,10 +6,13 @@ import time
 
 import pytest
 
+from conftest import sanitized_only
 from lab import CommandFailed
 from lab.bench import Bench
 from lab.pair import UP_TIMEOUT, dmore
 from lab.processes import kill
+
+pytestmark = sanitized_only
 
 
 class Mortal(Bench):

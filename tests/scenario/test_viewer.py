@@ -8,10 +8,8 @@ import time
 
 import pytest
 
-from conftest import at_console, plain_build_only
+from conftest import at_console
 from lab.picture import Picture
-
-pytestmark = plain_build_only  # the programs see a client as any other
 
 SIZE = "1280x800"
 
