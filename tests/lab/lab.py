@@ -229,7 +229,7 @@ class Host:
 
     def pids(self):
         """All processes on this host."""
-        return [int(pid) for pid in run("ip", "netns", "pids", self.namespace).split()]
+        return processes.in_namespace(self.namespace)
 
 
 class Lab:
@@ -361,11 +361,9 @@ def remove(name):
     for namespace in namespaces():
         if not namespace.startswith(f"{name}-"):
             continue
-        for pid in run("ip", "netns", "pids", namespace).split():
-            try:
-                os.kill(int(pid), signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        for pid in processes.in_namespace(namespace):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         run("ip", "netns", "del", namespace)
     for directory in RUN.glob(f"{name}-*"):
         shutil.rmtree(directory, ignore_errors=True)

@@ -9,7 +9,7 @@ import pytest
 from conftest import Bench, alone, at_console, sanitized_too
 from lab.waiting import await_true
 
-pytestmark = [alone, sanitized_too]
+pytestmark = alone
 
 CASES = {"virtio-vga": "virtio-gpu", "std": "bochs"}
 
@@ -32,6 +32,7 @@ def size(picture):
     return picture.width, picture.height
 
 
+@sanitized_too
 def test_text_to_graphics_during_the_move(graphic, console):
     """The driver is loaded while the pair is under way, so the text console becomes a graphic one."""
     text = graphic.check_screen(console.client)
@@ -44,6 +45,7 @@ def test_text_to_graphics_during_the_move(graphic, console):
     assert size(graphic.check_screen(console.client)) != size(text)
 
 
+@sanitized_too
 def test_modes_before_during_and_after(graphic, console):
     console.guest.command("mode 800x600 1")
     before = graphic.check_screen(console.client)

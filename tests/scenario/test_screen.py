@@ -11,10 +11,12 @@ pytestmark = [alone, sanitized_too]
 
 def test_still_screen_is_identical(bench, console):
     console.guest.command("lines 15")
+    # A text screen that QEMU has drawn bit by bit can keep remains of what stood there, until all of it is drawn at once.
+    console.pair.migrate()
     before = bench.check_screen(console.client)
     for _ in range(2):
         console.pair.migrate()
-        assert bench.check_screen(console.client) == before
+        assert not bench.check_screen(console.client).differences(before)
 
 
 def test_busy_screen_is_identical_when_it_rests(bench, console):
