@@ -253,7 +253,7 @@ static void clock_tick(void)
     int64_t shift = (real - now) - before_offset;
     if (before && jump > JUMP_MS)
         report("J %lld", (long long)jump);
-    else if (before && llabs(shift) > JUMP_MS)
+    if (before && llabs(shift) > JUMP_MS)
         report("S %lld", (long long)shift);
     before = now;
     before_offset = real - now;

@@ -4,6 +4,7 @@
 import collections
 import itertools
 import os
+import re
 import select
 import socket
 import struct
@@ -16,7 +17,9 @@ from .waiting import Journal
 Line = collections.namedtuple("Line", "t pid text")
 
 BOOT_TIMEOUT = 120  # s; 10 s on two idle cores without KVM
-BUSY = "B"  # in place of J, with why: the guest was late, but nothing but a busy machine had held it
+BUSY = "B"  # in place of J, with why: the guest was late, but was at work or waited for a busy machine
+TIME = re.compile(r"C (\d+) -?\d+")
+LATE = re.compile(r"J (\d+)")
 
 
 class Guest:
@@ -34,6 +37,7 @@ class Guest:
         self.journal = Journal(f"guest on {self.path}")
         self._current = None  # pid of the hypervisor that runs the guest
         self._sockets = {}  # by pid, the oldest first
+        self._live = []  # those of the sockets that have not ended
         self._pace = Pace()
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.path)
@@ -62,7 +66,14 @@ class Guest:
         os.unlink(self.path)
 
     def _serve(self):
-        live = []
+        try:
+            self._read_all()
+        except Exception as problem:  # whoever waits for a line hears of it
+            self.journal.end(f"reading has failed: {problem!r}")
+            raise
+
+    def _read_all(self):
+        live = self._live
         rest = b""
         while True:
             ready, _, _ = select.select([self._listener, self._stop_reading, *live], [], [])
@@ -92,18 +103,22 @@ class Guest:
         *lines, rest = data.split(b"\n")
         for line in lines:
             text = line.decode(errors="replace").rstrip("\r")
-            if text.startswith("C "):
-                self._pace.tick(int(text.split()[1]), self._sockets)
-            elif text.startswith("J "):
-                text = self._explain(text)
+            if text == "READY":
+                self._pace.begin()
+            elif time_told := TIME.fullmatch(text):
+                self._pace.tick(int(time_told[1]), self._hypervisors_now())
+            elif late := LATE.fullmatch(text):
+                text = self._explain(int(late[1]))
             self.journal.append(Line(now, pid, text))
         return rest
 
-    def _explain(self, text):
-        """A J line with why; another letter where it tells nothing but that the machine was busy."""
-        kind, _, ms = text.partition(" ")
-        busy, why = self._pace.why(int(ms), self._sockets)
-        return f"{BUSY if busy else kind} {ms}: {why}"
+    def _hypervisors_now(self):
+        return [pid for pid, connection in self._sockets.items() if connection in self._live]
+
+    def _explain(self, ms):
+        """The line of a guest that was late, with why; another letter where that is not because something held it."""
+        busy, why = self._pace.why(ms, self._hypervisors_now())
+        return f"{BUSY if busy else 'J'} {ms}: {why}"
 
     # Waiting
 
@@ -237,6 +252,8 @@ class Guest:
     def troubles(self, since=0):
         """Reports that must not come: devices that went, clocks that jumped or were set, and what the kernel
         says about a USB disconnect or reset."""
+        if self.journal.ended:
+            return [self.journal.ended]
         return [line.text for line in self.journal.since(since)
                 if line.text.startswith(("- ", "J ", "S "))
                 or (line.text.startswith("G ") and ("disconnect" in line.text or "reset" in line.text))]

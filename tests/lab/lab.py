@@ -12,6 +12,7 @@ that was killed has left behind, the next one removes. Needs root.
 import atexit
 import contextlib
 import dataclasses
+import fcntl
 import json
 import os
 import pathlib
@@ -369,8 +370,23 @@ def remove(name):
         shutil.rmtree(directory, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def open_directory(path):
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def sweep(kept=False):
     """Remove what laboratories have left whose process is gone; also those that were kept, if asked."""
+    with open_directory(RUN) as directory:
+        fcntl.flock(directory, fcntl.LOCK_EX)  # another laboratory that begins may sweep as well
+        _sweep(kept)
+
+
+def _sweep(kept):
     names = {}
     for found in [*namespaces(), *(path.name for path in RUN.glob(f"{PREFIX}*"))]:
         match = re.match(rf"({PREFIX}(\d+)x\d+)-", found)

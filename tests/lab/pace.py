@@ -11,16 +11,19 @@ knows which it was. For each thread it counts how long it has run and how long i
 could have run (Documentation/scheduler/sched-stats.rst), and for each processor how long another machine had it (steal,
 proc_stat(5)).
 
-So nothing has held the guest if for as long as it was late its virtual CPU was at work, or the threads of its QEMUs, for
-one of which the virtual CPU may have waited, were waiting for a processor, or that was stolen. What holds a guest shows in
-none of these: a QEMU that was stopped, a main loop that sleeps in a system call with QEMU's big lock, a clock that was set.
+So nothing has held the guest if for most of the time that it was late its virtual CPU was at work or was waiting for a
+processor; or its QEMU's main thread, which may have had QEMU's big lock, was waiting for one; or that was stolen. What holds
+a guest shows in none of these: a QEMU that was stopped, a main loop that sleeps in a system call with that lock, a clock
+that was set, a clock that counts how long the VM was stopped.
 
 A line says what the guest's clock was, and comes when a busy QEMU has got to it. So a clock that has leapt is one that is
-nearer to the host's than at any time before; and what was used is counted from a line that has come before the
-guest was late, not from the last.
+nearer to the host's than at any time in the last seconds; and what was used is counted from a line that has come before
+the guest was late, not from the last.
 """
 
 import collections
+import contextlib
+import itertools
 import os
 import pathlib
 import time
@@ -32,40 +35,65 @@ MEMORY = 200  # lines
 SLACK_MS = 500  # so much of a delay nobody has to explain, and so late a line may come
 NS_PER_MS = 1000000
 
-# at: ms on the host's clock; guest: on the guest's; stolen: ms of the processor that has lost most; used: by process
-# id, for how many ms its virtual CPU has run and its threads have waited
+# at: ms on the host's clock; guest: on the guest's; stolen: ms, by processor; used: by process id
 Tick = collections.namedtuple("Tick", "at guest stolen used")
+# ms for which the virtual CPU has run, and for which it and the main thread have waited
 Used = collections.namedtuple("Used", "ran waited")
 
 
 def used(pid):
-    """What a QEMU has used until now; one that has ended, nothing."""
+    """What a QEMU has used until now; None when it has ended."""
     ran = waited = 0
-    for thread in (PROC / str(pid) / "task").glob("*"):
-        try:
-            on_cpu, in_queue, _ = (thread / "schedstat").read_text().split()
-            is_virtual_cpu = (thread / "comm").read_text().startswith(VIRTUAL_CPU)
-        except (FileNotFoundError, ProcessLookupError):  # it has ended
-            continue
-        waited += int(in_queue)
-        ran += int(on_cpu) if is_virtual_cpu else 0
+    try:
+        for thread in os.listdir(PROC / str(pid) / "task"):
+            directory = PROC / str(pid) / "task" / thread
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
+                is_virtual_cpu = (directory / "comm").read_text().startswith(VIRTUAL_CPU)
+                if is_virtual_cpu or int(thread) == pid:
+                    on_cpu, in_queue, _ = (directory / "schedstat").read_text().split()
+                    ran += int(on_cpu) if is_virtual_cpu else 0
+                    waited += int(in_queue)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
     return Used(ran / NS_PER_MS, waited / NS_PER_MS)
 
 
-def stolen():
-    ticks = [int(line.split()[8]) for line in (PROC / "stat").read_text().splitlines()
-             if line.startswith("cpu") and line[3] != " "]
-    return max(ticks) * 1000 / os.sysconf("SC_CLK_TCK")
+def parse_stolen(stat):
+    """From /proc/stat: for how many ms each processor was another machine's."""
+    return [int(line.split()[8]) * 1000 / os.sysconf("SC_CLK_TCK") for line in stat.splitlines()
+            if line.startswith("cpu") and line[3] != " "]
 
 
 def observe(guest, pids):
-    return Tick(time.monotonic() * 1000, guest, stolen(), {pid: used(pid) for pid in pids})
+    seen = {pid: one for pid in pids if (one := used(pid))}
+    return Tick(time.monotonic() * 1000, guest, parse_stolen((PROC / "stat").read_text()), seen)
+
+
+def spent(ticks):
+    """What all QEMUs have used from the first tick to the last. One that has ended meanwhile was last looked at before;
+    one that came has used nothing before."""
+    ran = waited = 0
+    for before, after in itertools.pairwise(ticks):
+        for pid, new in after.used.items():
+            old = before.used.get(pid, Used(0, 0))
+            ran += new.ran - old.ran
+            waited += new.waited - old.waited
+    return Used(ran, waited)
+
+
+def stolen(before, after):
+    """From the processor that has lost most."""
+    return max(new - old for old, new in zip(before.stolen, after.stolen))
 
 
 class Pace:
     """How one guest goes, in whichever QEMU."""
 
     def __init__(self):
+        self.begin()
+
+    def begin(self):
+        """The guest has booted, and its clock has begun anew."""
         self._ticks = collections.deque(maxlen=MEMORY)
 
     def tick(self, guest, pids):
@@ -79,13 +107,12 @@ class Pace:
             return False, "nothing was heard of it before"
         now = observe(self._ticks[-1].guest + TICK_MS + ms, pids)
         ahead = min(tick.at - tick.guest for tick in self._ticks) - (now.at - now.guest)
-        then = next((tick for tick in reversed(self._ticks) if tick.at <= now.at - ms - TICK_MS), self._ticks[0])
-        spent = [now.used[pid] if pid not in then.used else
-                 Used(*(max(0, new - old) for new, old in zip(now.used[pid], then.used[pid]))) for pid in now.used]
-        ran, waited = sum(one.ran for one in spent), sum(one.waited for one in spent)
-        lost = now.stolen - then.stolen
-        words = (f"in {now.at - then.at:.0f} ms of the host its processor ran for {ran:.0f} ms, its QEMU waited for one of "
-                 f"the host's for {waited:.0f} ms, and other machines had one for {lost:.0f} ms")
+        before = sum(tick.at <= now.at - ms - TICK_MS for tick in self._ticks)
+        window = [*itertools.islice(self._ticks, max(0, before - 1), None), now]
+        ran, waited = spent(window)
+        lost = stolen(window[0], now)
+        words = (f"in {now.at - window[0].at:.0f} ms of the host its processor ran for {ran:.0f} ms, it or its QEMU waited for "
+                 f"one of the host's for {waited:.0f} ms, and other machines had one for {lost:.0f} ms")
         if ahead > SLACK_MS:
             return False, f"its clock has leapt by {ahead:.0f} ms; {words}"
         return ran + waited + lost >= ms - SLACK_MS, words

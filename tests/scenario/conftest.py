@@ -25,9 +25,9 @@ DISK_BYTES = 64 << 20
 
 # How tools/check plays a story; without a mark it is played with the programs as they are, beside another one.
 MARKS = {
-    "alone": "nothing is played beside it: it measures time, or fills the machine",
+    "alone": "nothing is played beside it, but when the programs are sanitized: it measures time, or fills the machine",
     "sanitized_too": "is played once more with the sanitized programs, for it takes them new ways through the code",
-    "sanitized_only": "is played with the sanitized programs and not with the others, for it takes long",
+    "sanitized_only": "is played with the sanitized programs and not with the others: a wrong byte is what it may find",
 }
 alone, sanitized_too, sanitized_only = (getattr(pytest.mark, name) for name in MARKS)
 
