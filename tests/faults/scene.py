@@ -64,6 +64,7 @@ class Scene:
         self.moment = None
         self.troubles = []
         self._started = 0
+        self._begun = None  # the row, in the guest's journal
         self._logged = {}
         self._benches = 0
         self._visitors = contextlib.ExitStack()
@@ -82,6 +83,7 @@ class Scene:
         if not self.bench:
             self._new_pair()
         self.pair, self.guest = self.bench.pair, self.bench.guest
+        self._begun = self.guest.mark()
         self.source = self.pair.host
         self.destination = self.lab.other(self.source)
         self.migration = None
@@ -287,8 +289,13 @@ class Scene:
         host.start_dmored(self.lab.environment)
 
     def keep_evidence(self, directory):
-        """Copy what the programs have logged."""
+        """Copy what the programs have logged, and the guest's kernel, and what the guest has reported in this row."""
         directory.mkdir(parents=True, exist_ok=True)
+        if self._begun is not None:
+            (directory / "guest.journal").write_text(
+                "".join(f"{line.t:.6f} {line.pid} {line.text}\n" for line in self.guest.journal.since(self._begun)))
+            with contextlib.suppress(FileNotFoundError):
+                (directory / "guest.console").write_bytes(pathlib.Path(f"{self.guest.path}.console").read_bytes())
         for host in self.lab.hosts.values():
             paths = [host.directory / "dmored.log", *host.run_dir.rglob("*.log"), *host.run_dir.rglob("*.console")]
             for path in paths:
