@@ -292,8 +292,7 @@ class Scene:
         """Copy what the programs have logged, and the guest's kernel, and what the guest has reported in this row."""
         directory.mkdir(parents=True, exist_ok=True)
         if self._begun is not None:
-            (directory / "guest.journal").write_text(
-                "".join(f"{line.t:.6f} {line.pid} {line.text}\n" for line in self.guest.journal.since(self._begun)))
+            self.guest.write_journal(directory / "guest.journal", self._begun)
             with contextlib.suppress(FileNotFoundError):
                 (directory / "guest.console").write_bytes(pathlib.Path(f"{self.guest.path}.console").read_bytes())
         for host in self.lab.hosts.values():

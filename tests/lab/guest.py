@@ -175,6 +175,11 @@ class Guest:
         self.journal.find(lambda line: line.pid == pid, timeout, f"a line from process {pid}")
         self._current = pid
 
+    def write_journal(self, path, since=0):
+        """All that the guest has reported, for who looks for the cause of a failure."""
+        path.write_text("".join(f"{line.t:.6f} {line.pid} {line.text}\n" for line in self.journal.since(since)),
+                        encoding="utf-8")
+
     # Commands
 
     def command(self, text, timeout=30):

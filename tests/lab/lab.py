@@ -370,20 +370,14 @@ def remove(name):
         shutil.rmtree(directory, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def open_directory(path):
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
 def sweep(kept=False):
     """Remove what laboratories have left whose process is gone; also those that were kept, if asked."""
-    with open_directory(RUN) as directory:
+    directory = os.open(RUN, os.O_RDONLY)
+    try:
         fcntl.flock(directory, fcntl.LOCK_EX)  # another laboratory that begins may sweep as well
         _sweep(kept)
+    finally:
+        os.close(directory)
 
 
 def _sweep(kept):

@@ -32,7 +32,7 @@ def open_files(pid):
 
 def in_namespace(name):
     """The processes in a network namespace, as `ip netns pids` says it; that is asked so often that a program for it
-    took more of the machine than what was tested."""
+    took much of the machine."""
     wanted = os.stat(f"/run/netns/{name}")
     found = []
     for pid in filter(str.isdecimal, os.listdir("/proc")):

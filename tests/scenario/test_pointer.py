@@ -5,7 +5,6 @@ from conftest import alone
 
 pytestmark = alone
 
-
 ABS_X, ABS_Y = 0, 1
 REL_HWHEEL, REL_WHEEL = 6, 8
 BTN_LEFT, BTN_RIGHT, BTN_MIDDLE = 0x110, 0x111, 0x112

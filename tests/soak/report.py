@@ -31,12 +31,6 @@ def write_json(soak, judged, path):
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def write_journal(soak, path):
-    """All that the guest has reported, for who looks for the cause of a failure."""
-    lines = (f"{line.t:.6f} {line.pid} {line.text}\n" for line in soak.guest.journal.since())
-    path.write_text("".join(lines), encoding="utf-8")
-
-
 def table(judged):
     yield "| who | what | at the end of the warm-up | at the end | in 100 moves | 99 % surely within | limit | |"
     yield "|---|---|--:|--:|--:|--:|--:|---|"
