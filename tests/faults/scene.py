@@ -9,6 +9,7 @@ that goes wrong by a new laboratory.
 import contextlib
 import os
 import pathlib
+import shutil
 import signal
 import time
 
@@ -71,6 +72,8 @@ class Scene:
         self._stopped = []
         self.message = ""
         self._wires = {}
+        self._held = self.lab.directory / "held"
+        self._held.mkdir()
 
     def close(self):
         self.wake()
@@ -84,6 +87,8 @@ class Scene:
             self._new_pair()
         self.pair, self.guest = self.bench.pair, self.bench.guest
         self._begun = self.guest.mark()
+        for path in self._held.iterdir():
+            path.unlink()
         self.source = self.pair.host
         self.destination = self.lab.other(self.source)
         self.migration = None
@@ -139,6 +144,7 @@ class Scene:
         self._started = time.monotonic()
         if moment:
             self.hold.write_text(moment)
+        self.hold_logs()
         self._logged = {host: len(self.pair_log(host)) for host in self.lab.hosts.values()}
         self.migration = self.pair.start_migrate(self.destination, *options)
         if moment:
@@ -288,6 +294,13 @@ class Scene:
         host.power_on()
         host.start_dmored(self.lab.environment)
 
+    def hold_logs(self):
+        """The logs of a pair go when it leaves a host: give those that are there a second name."""
+        for host in self.lab.hosts.values():
+            for path in host.pair_files(self.pair.name).glob("*.log"):
+                with contextlib.suppress(FileNotFoundError, FileExistsError):
+                    os.link(path, self._held / f"{host.name}-{path.stem}-{path.stat().st_ino}.log")
+
     def keep_evidence(self, directory):
         """Copy what the programs have logged, and the guest's kernel, and what the guest has reported in this row."""
         directory.mkdir(parents=True, exist_ok=True)
@@ -295,6 +308,8 @@ class Scene:
             self.guest.write_journal(directory / "guest.journal", self._begun)
             with contextlib.suppress(FileNotFoundError):
                 (directory / "guest.console").write_bytes(pathlib.Path(f"{self.guest.path}.console").read_bytes())
+        for path in self._held.iterdir():
+            shutil.copy(path, directory)
         for host in self.lab.hosts.values():
             paths = [host.directory / "dmored.log", *host.run_dir.rglob("*.log"), *host.run_dir.rglob("*.console")]
             for path in paths:
