@@ -18,6 +18,11 @@
 /* usbredir numbers endpoints 0-15 for OUT and 16-31 for IN. */
 #define REDIR_INDEX(endpoint) (((endpoint) & 0x80) >> 3 | ((endpoint) & 0x0f))
 
+/* A hypervisor that goes on after its VM was paused, or it hung, reads at once all that has come
+ * meanwhile, and of more than 2000 reports it drops the rest. So no more than 300 wait in the ring;
+ * the socket behind it takes about as many. */
+#define UNREAD_MAX 8192u /* bytes in the ring */
+
 /* What follows are the parser's callbacks. It calls those that belong to the messages a side with
  * a guest may send; each has to be there. */
 
@@ -451,7 +456,11 @@ bool hid_device_listening(const struct hid_device *device)
 
 bool hid_device_room(const struct hid_device *device)
 {
-    return !usbredirparser_has_data_to_write(device->parser);
+    int space = ring_space(&device->out);
+
+    /* Into a ring with impossible indices the next report is written, which says so. */
+    return !usbredirparser_has_data_to_write(device->parser) &&
+           (space < 0 || RING_CAPACITY - (unsigned)space < UNREAD_MAX);
 }
 
 void hid_device_report(struct hid_device *device, const uint8_t *report)

@@ -19,9 +19,10 @@
  * When the host begins the stream anew (region.h) the device is plugged in anew, into whatever is
  * at the other end now.
  *
- * A report is never handed to the parser while bytes wait in it (hid_device_room()): if the other
- * side does not take the stream, events wait in the owner's queue, which is bounded, and not in
- * the parser's, which is not.
+ * A report is never handed to the parser while bytes wait in it or much waits in the ring
+ * (hid_device_room()): if the other side does not take the stream, events wait in the owner's
+ * queue, which is bounded, and not in the parser's, which is not, nor in the hypervisor's, which
+ * would drop what is too much.
  */
 #ifndef DMORE_DOMR_HID_DEVICE_H
 #define DMORE_DOMR_HID_DEVICE_H
@@ -93,7 +94,8 @@ bool hid_device_run(struct hid_device *device);
 /* hid_device_listening() - whether the guest polls for reports */
 bool hid_device_listening(const struct hid_device *device);
 
-/* hid_device_room() - whether nothing waits to be written before a new report */
+/* hid_device_room() - whether nothing waits to be written before a new report, and the other side
+ * keeps up with what has been written */
 bool hid_device_room(const struct hid_device *device);
 
 /* hid_device_report() - send an input report of model->report_size bytes; call hid_device_run()

@@ -39,3 +39,14 @@ def test_pasted_text_is_paced_not_dropped(console):
     console.pair.migrate()
     pending.wait()
     console.check_typed(text, 90)
+
+
+def test_a_paused_user_vm_loses_nothing(console):
+    """More is typed than its QEMU would keep if it came all at once when the VM goes on (doc/design.md)."""
+    text = "".join(f"{n:04d} " for n in range(300))
+    console.stands_still = True
+    console.pair.user_vm_monitor("stop")
+    console.client.type(text, 200)
+    console.pair.user_vm_monitor("cont")
+    console.lab.lives.pardon(console.pair.name)
+    console.check_typed(text, 60)
