@@ -54,10 +54,18 @@ static void set_geometry(ScreenFeed *feed, uint32_t width, uint32_t height)
     feed->geometry = (struct screen_geometry){.width = width, .height = height};
 }
 
+static gsize pixels_size(struct screen_geometry geometry)
+{
+    return 4 * (gsize)geometry.width * geometry.height;
+}
+
+/* A size that was found in the region when the feed was opened has no memory yet; a picture comes
+ * first, and brings it. */
 static void write_rect(ScreenFeed *feed, struct screen_rect rect, const guint8 *pixels,
                        gsize stride)
 {
-    if (screen_write(feed->region, rect, pixels, stride, feed->record))
+    if (pixels_size(feed->geometry) <= feed->room &&
+        screen_write(feed->region, feed->geometry, rect, pixels, stride, feed->record))
         changed(feed);
 }
 
@@ -74,9 +82,9 @@ static void refuse_picture(ScreenFeed *feed, int width, int height, const GError
     changed(feed);
 }
 
-static gboolean make_room(ScreenFeed *feed, struct screen_rect all, GError **error)
+static gboolean make_room(ScreenFeed *feed, struct screen_geometry all, GError **error)
 {
-    gsize size = 4 * (gsize)all.width * all.height;
+    gsize size = pixels_size(all);
 
     if (!screen_fits(feed->region, all.width, all.height)) {
         g_set_error(error, DMORE_ERROR, DMORE_ERROR_USAGE,
@@ -95,7 +103,7 @@ static gboolean make_room(ScreenFeed *feed, struct screen_rect all, GError **err
 static void show_picture(ScreenFeed *feed, int width, int height, const guint8 *pixels,
                          gsize stride)
 {
-    struct screen_rect all = {.width = (uint32_t)width, .height = (uint32_t)height};
+    struct screen_geometry all = {.width = (uint32_t)width, .height = (uint32_t)height};
     g_autoptr(GError) error = NULL;
 
     if (!make_room(feed, all, &error)) {
@@ -110,7 +118,8 @@ static void show_picture(ScreenFeed *feed, int width, int height, const guint8 *
     feed->refused_width = 0;
     feed->refused_height = 0;
     feed->starved = FALSE;
-    write_rect(feed, all, pixels, stride);
+    write_rect(feed, (struct screen_rect){.width = all.width, .height = all.height}, pixels,
+               stride);
 }
 
 /* To be opened soon, has nothing more to wait for. */

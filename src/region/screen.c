@@ -188,11 +188,11 @@ static void add_row(struct screen_tiles *tiles, uint32_t row, const uint64_t *bi
         tiles->rows[row][word] |= bits[word];
 }
 
-bool screen_write(const struct region *region, struct screen_rect rect, const void *pixels,
-                  size_t stride, struct screen_tiles *changed)
+bool screen_write(const struct region *region, struct screen_geometry geometry,
+                  struct screen_rect rect, const void *pixels, size_t stride,
+                  struct screen_tiles *changed)
 {
     struct screen_shared *screen = screen_at(region);
-    struct screen_geometry geometry = host_geometry(region);
     const uint8_t *from = pixels;
     bool any = false;
 

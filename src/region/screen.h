@@ -83,6 +83,8 @@ struct screen_tiles {
 };
 
 /* screen_write() - bring a rectangle of pixels up to date and set the damage of what has changed
+ * @geometry: as the caller has set it, and it must fit; that in the region may be another by now,
+ *	and writing by it could touch pixels for which there is no memory (pair/room.h)
  * @rect: clipped to the geometry
  * @pixels: the first pixel of the rectangle, XRGB8888; lines are @stride bytes apart
  * @changed: (may be NULL): tiles that have changed are added to it
@@ -92,8 +94,9 @@ struct screen_tiles {
  *
  * Return: whether anything has changed.
  */
-bool screen_write(const struct region *region, struct screen_rect rect, const void *pixels,
-                  size_t stride, struct screen_tiles *changed);
+bool screen_write(const struct region *region, struct screen_geometry geometry,
+                  struct screen_rect rect, const void *pixels, size_t stride,
+                  struct screen_tiles *changed);
 
 /* screen_add_damage() - mark a set of tiles as changed; tiles outside of the geometry stay */
 void screen_add_damage(const struct region *region, const struct screen_tiles *tiles);

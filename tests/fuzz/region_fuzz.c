@@ -42,7 +42,8 @@ enum step {
 typedef struct {
     struct region region;
     Relay *relay;
-    char *moving; /* the path of what it has in its hands */
+    char *moving;                    /* the path of what it has in its hands */
+    struct screen_geometry geometry; /* as the host has set it */
     struct screen_tiles changed;
     gsize received[REGION_STREAMS]; /* by the user VM */
 } World;
@@ -151,8 +152,15 @@ static void draw(World *world, struct fuzz_input *input)
         .height = fuzz_u8(input) % (MAX_EDGE + 1),
     };
 
-    screen_write(&world->region, rect, noise, 4 * (size_t)MAX_EDGE, &world->changed);
+    screen_write(&world->region, world->geometry, rect, noise, 4 * (size_t)MAX_EDGE,
+                 &world->changed);
     screen_damage(&world->region, rect);
+}
+
+static void resize(World *world, uint32_t width, uint32_t height)
+{
+    if (screen_set_geometry(&world->region, width, height) == 0)
+        world->geometry = (struct screen_geometry){.width = width, .height = height};
 }
 
 static void define_cursor(World *world, struct fuzz_input *input)
@@ -265,7 +273,7 @@ static void take_step(World *world, struct fuzz_input *input)
         draw(world, input);
         break;
     case RESIZE:
-        screen_set_geometry(&world->region, fuzz_u16(input), fuzz_u16(input));
+        resize(world, fuzz_u16(input), fuzz_u16(input));
         break;
     case DEFINE_CURSOR:
         define_cursor(world, input);

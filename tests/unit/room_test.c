@@ -170,6 +170,45 @@ static void a_screen_without_room_is_not_shown(void **state)
     region_end(file);
 }
 
+/* Domain R calls the screen as wide as makes the lines of an update lie where there is no memory.
+ */
+static void a_lie_about_the_size_needs_no_room(void **state)
+{
+    if (!store.mounted)
+        skip();
+    RegionFile *file = region_new();
+    struct screen_shared *screen = (void *)(file->region.base + REGION_SCREEN_OFFSET);
+    ScreenFeed *feed = screen_feed_new(&file->region);
+    const guint32 dot = 0xffffff;
+
+    screen_feed_open(feed);
+    show(feed, WIDTH, HEIGHT);
+    leave(0, used() / MB);
+    atomic_store(&screen->width, SCREEN_MAX_WIDTH);
+    screen_feed_events.update((DisplayRect){9, HEIGHT - 1, 1, 1}, (const guint8 *)&dot, 4, feed);
+    assert_int_equal(used(), REGION_PIXELS_OFFSET + 4 * WIDTH * HEIGHT);
+    assert_int_equal(((guint32 *)screen_pixels(&file->region))[(HEIGHT - 1) * WIDTH + 9], dot);
+    screen_feed_free(feed);
+    region_end(file);
+}
+
+/* A display that tells an update and no picture, of a size that was found in the region. */
+static void a_size_that_was_found_has_no_room_yet(void **state)
+{
+    if (!store.mounted)
+        skip();
+    RegionFile *file = region_new();
+    ScreenFeed *feed = screen_feed_new(&file->region);
+    const guint32 dot = 0xffffff;
+
+    screen_set_geometry(&file->region, WIDTH, HEIGHT);
+    screen_feed_open(feed);
+    screen_feed_events.update((DisplayRect){9, 9, 1, 1}, (const guint8 *)&dot, 4, feed);
+    assert_int_equal(used(), REGION_PIXELS_OFFSET);
+    screen_feed_free(feed);
+    region_end(file);
+}
+
 static void a_picture_without_room_does_not_come(void **state)
 {
     if (!store.mounted)
@@ -196,6 +235,8 @@ int main(void)
         cmocka_unit_test(no_region_without_room),
         cmocka_unit_test(pixels_are_holes_until_shown),
         cmocka_unit_test(a_screen_without_room_is_not_shown),
+        cmocka_unit_test(a_lie_about_the_size_needs_no_room),
+        cmocka_unit_test(a_size_that_was_found_has_no_room_yet),
         cmocka_unit_test(a_picture_without_room_does_not_come),
     };
 

@@ -132,7 +132,6 @@ static void hostile_geometry_is_no_screen(void **state)
         {5, 0},
     };
     uint32_t sequence;
-    static const uint32_t line[4096];
 
     for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
         atomic_store(&shared->width, hostile[i][0]);
@@ -143,8 +142,7 @@ static void hostile_geometry_is_no_screen(void **state)
         assert_int_equal(geometry.width, 0);
         assert_int_equal(geometry.height, 0);
 
-        /* The host does not believe it either: nothing is written, here or outside. */
-        screen_write(region, (struct screen_rect){0, 0, 4096, 1}, line, sizeof(line), NULL);
+        /* The host does not believe it either. */
         screen_damage(region, (struct screen_rect){0, 0, UINT32_MAX, UINT32_MAX});
         assert_int_equal(take(region, SCREEN_MAX_WIDTH, SCREEN_MAX_HEIGHT, 0).count, 0);
     }
@@ -274,7 +272,8 @@ static void write_puts_pixels_in_their_place_and_damages_them(void **state)
     struct told told;
 
     assert_int_equal(screen_set_geometry(*state, 20, 10), 0);
-    screen_write(*state, (struct screen_rect){4, 2, 3, 3}, source, sizeof(source[0]), NULL);
+    screen_write(*state, (struct screen_geometry){20, 10}, (struct screen_rect){4, 2, 3, 3}, source,
+                 sizeof(source[0]), NULL);
     for (uint32_t y = 0; y < 10; y++) {
         for (uint32_t x = 0; x < 20; x++) {
             int inside = x >= 4 && x < 7 && y >= 2 && y < 5;
@@ -293,17 +292,18 @@ static void write_damages_only_what_differs(void **state)
         HEIGHT = 40
     };
     uint32_t picture[HEIGHT][WIDTH] = {0};
+    struct screen_geometry size = {WIDTH, HEIGHT};
     struct screen_rect all = {0, 0, WIDTH, HEIGHT};
     struct screen_tiles changed = {0};
     struct told told;
 
     assert_int_equal(screen_set_geometry(*state, WIDTH, HEIGHT), 0);
-    assert_false(screen_write(*state, all, picture, sizeof(picture[0]), &changed));
+    assert_false(screen_write(*state, size, all, picture, sizeof(picture[0]), &changed));
     (void)take(*state, WIDTH, HEIGHT, 0);
 
     picture[39][99] = 1;
     picture[16][15] = 2;
-    assert_true(screen_write(*state, all, picture, sizeof(picture[0]), &changed));
+    assert_true(screen_write(*state, size, all, picture, sizeof(picture[0]), &changed));
     assert_int_equal(((uint32_t *)screen_pixels(*state))[39 * WIDTH + 99], 1);
     assert_int_equal(((uint32_t *)screen_pixels(*state))[16 * WIDTH + 15], 2);
     told = take(*state, WIDTH, HEIGHT, 2);
@@ -311,7 +311,7 @@ static void write_damages_only_what_differs(void **state)
     assert_rect(told.rects[1], 96, 32, 4, 8);
     assert_true(changed.rows[0][0] == 0 && changed.rows[1][0] == 1 && changed.rows[2][0] == 64);
 
-    assert_false(screen_write(*state, all, picture, sizeof(picture[0]), &changed));
+    assert_false(screen_write(*state, size, all, picture, sizeof(picture[0]), &changed));
     (void)take(*state, WIDTH, HEIGHT, 0);
 }
 
@@ -335,11 +335,12 @@ static void write_is_clipped_and_reads_no_more_than_that(void **state)
     /* Only what is inside exists: the sanitizer sees a read outside of it. The first line is four
      * pixels, the last only the two that are inside. */
     uint32_t *source = malloc(6 * sizeof(*source));
+    struct screen_geometry size = {10, 10};
 
     for (uint32_t i = 0; i < 6; i++)
         source[i] = i + 1;
     assert_int_equal(screen_set_geometry(*state, 10, 10), 0);
-    screen_write(*state, (struct screen_rect){8, 8, 4, 4}, source, 4 * sizeof(*source), NULL);
+    screen_write(*state, size, (struct screen_rect){8, 8, 4, 4}, source, 4 * sizeof(*source), NULL);
     assert_int_equal(pixels[88], 1);
     assert_int_equal(pixels[89], 2);
     assert_int_equal(pixels[90], 0);
@@ -347,8 +348,8 @@ static void write_is_clipped_and_reads_no_more_than_that(void **state)
     assert_int_equal(pixels[99], 6);
     assert_int_equal(pixels[100], 0);
 
-    screen_write(*state, (struct screen_rect){10, 0, 1, 1}, NULL, 0, NULL);
-    screen_write(*state, (struct screen_rect){0, 10, 1, 1}, NULL, 0, NULL);
+    screen_write(*state, size, (struct screen_rect){10, 0, 1, 1}, NULL, 0, NULL);
+    screen_write(*state, size, (struct screen_rect){0, 10, 1, 1}, NULL, 0, NULL);
     free(source);
 }
 
@@ -415,6 +416,7 @@ static void state_that_does_not_fit_is_refused(void **state)
 
 struct painting {
     struct region *region;
+    struct screen_geometry geometry;
     _Atomic uint32_t done; /* number of the last write */
     uint32_t seen[30][40]; /* the reader's picture, the first pixel of each tile */
 };
@@ -429,7 +431,7 @@ static void *paint(void *data)
     struct painting *painting = data;
 
     for (uint32_t i = 1; i <= THREAD_WRITES; i++) {
-        screen_write(painting->region, place(i), &i, 4, NULL);
+        screen_write(painting->region, painting->geometry, place(i), &i, 4, NULL);
         atomic_store(&painting->done, i);
     }
     return NULL;
@@ -447,8 +449,8 @@ static void look(struct screen_rect rect, void *data)
 
 static void damage_taken_after_a_write_shows_it_with_two_threads(void **state)
 {
-    struct painting painting = {.region = *state};
     struct screen_geometry geometry = {640, 480};
+    struct painting painting = {.region = *state, .geometry = geometry};
     uint32_t done;
     pthread_t thread;
 
