@@ -23,6 +23,11 @@
  * the socket behind it takes about as many. */
 #define UNREAD_MAX 8192u /* bytes in the ring */
 
+/* What a guest is given to settle (hid-device.h). At most as long as a person waits for a key that
+ * does nothing before pressing it again. */
+#define SETTLE_MIN 200000u /* µs */
+#define SETTLE_MAX 3000000u
+
 /* What follows are the parser's callbacks. It calls those that belong to the messages a side with
  * a guest may send; each has to be there. */
 
@@ -108,6 +113,7 @@ static void on_reset(void *data)
 
     stop_listening(device);
     device->configuration = 0;
+    device->configured_at = 0;
     device->boot_or_report = 1;
     device->model->reset(device);
 }
@@ -131,6 +137,7 @@ static void on_set_configuration(void *data, uint64_t id,
     if (valid) {
         stop_listening(device);
         device->configuration = set->configuration;
+        device->configured_at = device->now;
         send_layout(device);
     }
     send_configuration(device, id, valid ? usb_redir_success : usb_redir_stall);
@@ -164,6 +171,23 @@ static void on_get_alt_setting(void *data, uint64_t id,
     send_alt_setting(data, id, get->interface, get->interface == 0);
 }
 
+static uint64_t clamp(uint64_t value, uint64_t least, uint64_t most)
+{
+    if (value < least)
+        return least;
+    return value < most ? value : most;
+}
+
+static void begin_to_listen(struct hid_device *device)
+{
+    if (device->configured_at != 0)
+        device->settle = clamp(device->now - device->configured_at, SETTLE_MIN, SETTLE_MAX);
+    device->configured_at = 0;
+    device->events_from = device->now + device->settle;
+    device->listening = true;
+    device->model->started(device);
+}
+
 static void on_start_interrupt(void *data, uint64_t id,
                                struct usb_redir_start_interrupt_receiving_header *start)
 {
@@ -175,10 +199,8 @@ static void on_start_interrupt(void *data, uint64_t id,
     };
 
     usbredirparser_send_interrupt_receiving_status(device->parser, id, &answer);
-    if (valid) {
-        device->listening = true;
-        device->model->started(device);
-    }
+    if (valid)
+        begin_to_listen(device);
 }
 
 static void on_stop_interrupt(void *data, uint64_t id,
@@ -331,6 +353,8 @@ static int plug_in(struct hid_device *device)
     device->parser = parser;
     device->next_id = 1;
     device->configuration = 0;
+    device->configured_at = 0;
+    device->settle = SETTLE_MIN;
     device->boot_or_report = 1;
     stop_listening(device);
 
@@ -426,12 +450,13 @@ static bool write_waiting(struct hid_device *device)
     return !usbredirparser_has_data_to_write(device->parser);
 }
 
-bool hid_device_run(struct hid_device *device)
+bool hid_device_run(struct hid_device *device, uint64_t now)
 {
     uint32_t generation = atomic_load(&region_notice(device->region)->generations[device->stream]);
 
     if (device->broken)
         return false;
+    device->now = now;
     device->progress = false;
     if (generation != device->generation)
         begin_anew(device, generation);

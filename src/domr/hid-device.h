@@ -16,6 +16,12 @@
  * its present state again each time the guest starts to listen (hid_model.started). That makes the
  * guest's view right whatever was lost in between: a key can never stay down.
  *
+ * A guest needs a moment before it takes events (events_from); till then they wait with the owner.
+ * Linux throws away what comes in the first 50 ms of its own time after it has begun to listen
+ * (usbhid_open()), tells nobody when they are over, and that time passes slowly on a busy host: 400
+ * ms have been seen. How slowly shows in the time that the guest has taken from configuring the
+ * device to listening, in which it only computes; the same time again is waited.
+ *
  * When the host begins the stream anew (region.h) the device is plugged in anew, into whatever is
  * at the other end now.
  *
@@ -68,6 +74,10 @@ struct hid_device {
     struct usbredirparser *parser;
     uint8_t last_report[HID_REPORT_MAX];
     uint64_t next_id;
+    uint64_t now;           /* µs, the time of this run */
+    uint64_t configured_at; /* µs, 0 if the guest has listened since */
+    uint64_t settle;        /* µs that the guest is given after it has begun to listen */
+    uint64_t events_from;   /* µs, the time from which on it takes events */
     uint8_t configuration;  /* 0: not configured */
     uint8_t idle;           /* HID 1.11, 7.2.4: in 4 ms; 0: report only changes */
     uint8_t boot_or_report; /* HID 1.11, 7.2.6: 0 boot protocol, 1 report protocol */
@@ -87,9 +97,11 @@ int hid_device_open(struct hid_device *device, const struct hid_model *model, vo
 void hid_device_close(struct hid_device *device);
 
 /* hid_device_run() - read and answer what has come, write what waits
+ * @now: µs, of the clock that pacers go by
+ *
  * Return: whether bytes were moved, so that the other side has to be kicked.
  */
-bool hid_device_run(struct hid_device *device);
+bool hid_device_run(struct hid_device *device, uint64_t now);
 
 /* hid_device_listening() - whether the guest polls for reports */
 bool hid_device_listening(const struct hid_device *device);

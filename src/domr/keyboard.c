@@ -19,10 +19,6 @@
  * firmware reads one report in each tick of its 18 Hz clock, so faster would only pile up. */
 #define MIN_REPEAT_PERIOD 66000 /* µs */
 
-/* Linux throws away what comes in the first 50 ms of its own time after it has begun to listen
- * (usbhid_open()), and that time may pass slowly. */
-#define SETTLE_PERIOD 200000 /* µs */
-
 #define IS_MODIFIER(usage) ((usage) >= HID_USAGE_LEFT_CONTROL && (usage) <= HID_USAGE_RIGHT_META)
 #define MODIFIER_BIT(usage) (uint8_t)(1u << ((usage) - HID_USAGE_LEFT_CONTROL))
 
@@ -236,7 +232,6 @@ static bool send_one(struct keyboard *keyboard, uint64_t now, uint64_t *again)
         return false; /* a kick will tell */
     if (keyboard->tell_state) {
         keyboard->tell_state = false;
-        keyboard->keys_from = now + SETTLE_PERIOD;
         send_state(keyboard, now);
         return true;
     }
@@ -247,8 +242,8 @@ static bool send_one(struct keyboard *keyboard, uint64_t now, uint64_t *again)
         send_state(keyboard, now);
         return true;
     }
-    if (now < keyboard->keys_from) {
-        *again = keyboard->keys_from;
+    if (now < keyboard->hid.events_from) {
+        *again = keyboard->hid.events_from;
         return false;
     }
     if (!pacer_take(&keyboard->pacer, now)) {
@@ -266,7 +261,7 @@ uint64_t keyboard_run(struct keyboard *keyboard, uint64_t now, bool *moved)
     uint64_t again;
 
     do {
-        *moved |= hid_device_run(&keyboard->hid);
+        *moved |= hid_device_run(&keyboard->hid, now);
     } while (send_one(keyboard, now, &again));
     return again;
 }

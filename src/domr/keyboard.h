@@ -55,7 +55,6 @@ struct keyboard {
     struct key_state sent;   /* after the last report */
     uint64_t sent_at;        /* when that was */
     bool tell_state;         /* the guest has begun to listen */
-    uint64_t keys_from;      /* and from then on takes keys */
     uint8_t leds;            /* enum keyboard_led, the last that the guest has set */
     void (*on_leds)(uint8_t leds, void *data);
     void *data;

@@ -193,6 +193,10 @@ static bool send_one(struct pointer *pointer, uint64_t now, uint64_t *again)
     }
     if (pointer->waiting == 0)
         return false;
+    if (now < pointer->hid.events_from) {
+        *again = pointer->hid.events_from;
+        return false;
+    }
     if (!pacer_take(&pointer->pacer, now)) {
         *again = pacer_next(&pointer->pacer);
         return false;
@@ -211,7 +215,7 @@ uint64_t pointer_run(struct pointer *pointer, uint64_t now, bool *moved)
     uint64_t again;
 
     do {
-        *moved |= hid_device_run(&pointer->hid);
+        *moved |= hid_device_run(&pointer->hid, now);
     } while (send_one(pointer, now, &again));
     return again;
 }

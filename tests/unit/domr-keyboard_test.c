@@ -306,6 +306,45 @@ static void keys_before_the_guest_listens_are_held(void **state)
     expect_report(bench, 2, none);
 }
 
+/* What slows the guest down when it sets the keyboard up slows it down afterwards, too. */
+static void slow_guest_is_given_as_long_again(void **state)
+{
+    struct bench *bench = *state;
+
+    guest_configure(&bench->guest, 1);
+    talk(bench);
+    press(bench, KEY_A);
+    bench->now += 1200000;
+    guest_listen(&bench->guest);
+    assert_int_equal(talk(bench), bench->now + 1200000);
+    bench->now += 1199999;
+    talk(bench);
+    assert_int_equal(bench->guest.n_reports, 1);
+    bench->now++;
+    talk(bench);
+    assert_int_equal(bench->guest.n_reports, 2);
+
+    /* Also when it listens anew, be it much later. */
+    guest_stop_listening(&bench->guest);
+    talk(bench);
+    bench->now += 60000000;
+    guest_listen(&bench->guest);
+    release(bench, KEY_A);
+    assert_int_equal(talk(bench), bench->now + 1200000);
+}
+
+static void nobody_is_given_longer_than_a_person_waits(void **state)
+{
+    struct bench *bench = *state;
+
+    guest_configure(&bench->guest, 1);
+    talk(bench);
+    press(bench, KEY_A);
+    bench->now += 60000000;
+    guest_listen(&bench->guest);
+    assert_int_equal(talk(bench), bench->now + 3000000);
+}
+
 /* The reports that the guest threw away at its reset are made good by the state. */
 static void state_is_told_again_when_the_guest_listens_again(void **state)
 {
@@ -577,6 +616,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(led_report_is_passed_on_and_reset_clears_it, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(keys_before_the_guest_listens_are_held, setup, teardown),
+        cmocka_unit_test_setup_teardown(slow_guest_is_given_as_long_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(nobody_is_given_longer_than_a_person_waits, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(state_is_told_again_when_the_guest_listens_again,
                                         setup_listening, teardown),
         cmocka_unit_test_setup_teardown(firmware_gets_held_keys_repeated, setup_listening,

@@ -38,6 +38,16 @@ static void talk_to_the_end(struct bench *bench)
         bench->now = again;
 }
 
+#define SETTLED 200000 /* µs after it has begun to listen a guest takes events */
+
+static void listen_and_settle(struct bench *bench)
+{
+    guest_listen(&bench->guest);
+    talk(bench);
+    bench->now += SETTLED;
+    talk(bench);
+}
+
 static int setup(void **state)
 {
     struct bench *bench = calloc(1, sizeof(*bench));
@@ -58,8 +68,7 @@ static int setup_listening(void **state)
 
     setup(state);
     bench = *state;
-    guest_listen(&bench->guest);
-    talk(bench);
+    listen_and_settle(bench);
     return 0;
 }
 
@@ -124,8 +133,7 @@ static void waiting_positions_are_merged(void **state)
     for (uint16_t i = 1; i <= 1000; i++)
         move(bench, i, i, 0);
     assert_int_equal(bench->pointer.waiting, 1);
-    guest_listen(&bench->guest);
-    talk(bench);
+    listen_and_settle(bench);
     assert_int_equal(bench->guest.n_reports, 1);
     expect(bench, 0, 0, 1000, 1000, 0);
 }
@@ -134,9 +142,21 @@ static void guest_that_begins_to_listen_is_not_moved(void **state)
 {
     struct bench *bench = *state;
 
-    guest_listen(&bench->guest);
-    talk(bench);
+    listen_and_settle(bench);
     assert_int_equal(bench->guest.n_reports, 0);
+}
+
+static void click_waits_until_the_guest_has_settled(void **state)
+{
+    struct bench *bench = *state;
+
+    move(bench, 1, 1, POINTER_LEFT);
+    guest_listen(&bench->guest);
+    assert_int_equal(talk(bench), bench->now + SETTLED);
+    assert_int_equal(bench->guest.n_reports, 0);
+    bench->now += SETTLED;
+    talk(bench);
+    expect(bench, 0, POINTER_LEFT, 1, 1, 0);
 }
 
 static void clicks_and_turns_are_not_merged(void **state)
@@ -155,8 +175,7 @@ static void clicks_and_turns_are_not_merged(void **state)
     turn(bench, -1);
     move(bench, 7, 7, 0);
     move(bench, 8, 8, 0);
-    guest_listen(&bench->guest);
-    talk(bench);
+    listen_and_settle(bench);
     expect(bench, at++, 0, 2, 2, 0);
     expect(bench, at++, POINTER_LEFT, 2, 2, 0);
     expect(bench, at++, POINTER_LEFT, 4, 4, 0);
@@ -177,8 +196,7 @@ static void turn_is_not_repeated(void **state)
     talk(bench);
     expect(bench, 0, 0, 5, 6, 1);
     guest_stop_listening(&bench->guest);
-    guest_listen(&bench->guest);
-    talk(bench);
+    listen_and_settle(bench);
     assert_int_equal(bench->guest.n_reports, 2);
     expect(bench, 1, 0, 5, 6, 0);
 }
@@ -220,6 +238,7 @@ int main(void)
         cmocka_unit_test(each_pixel_comes_back),
         cmocka_unit_test_setup_teardown(waiting_positions_are_merged, setup, teardown),
         cmocka_unit_test_setup_teardown(guest_that_begins_to_listen_is_not_moved, setup, teardown),
+        cmocka_unit_test_setup_teardown(click_waits_until_the_guest_has_settled, setup, teardown),
         cmocka_unit_test_setup_teardown(clicks_and_turns_are_not_merged, setup, teardown),
         cmocka_unit_test_setup_teardown(turn_is_not_repeated, setup_listening, teardown),
         cmocka_unit_test_setup_teardown(reports_are_paced, setup_listening, teardown),
