@@ -27,6 +27,7 @@ class Outcome:
     connection: str = "?"
     typing: str = "?"
     again: str = "-"  # how long Domain R was paused when the pair moved afterwards
+    repeats: int = 0  # how often the guest then has repeated a key by itself
     seconds: float = 0
     problems: list = dataclasses.field(default_factory=list)
 
@@ -122,7 +123,7 @@ def _judge(row, scene, outcome):
     scene.pair.arrived(host)
     _check_hypervisors(scene, outcome.side)
     outcome.typing = _check_typing(scene, expected)
-    outcome.again = f"{_move_again(scene):.0f} ms"
+    outcome.again = f"{_move_again(scene, outcome):.0f} ms"
     _check_connection(scene, outcome)
 
 
@@ -250,7 +251,7 @@ def _check_typing_goes_on(scene, typing):
                       f"{scene.read_before} characters before the fault")
 
 
-def _move_again(scene):
+def _move_again(scene, outcome):
     """The pair moves once more, while somebody types; how long Domain R was paused, in ms."""
     scene.hold_logs()
     mark = scene.guest.mark()
@@ -258,12 +259,15 @@ def _move_again(scene):
     typist.start()
     to = scene.lab.other(scene.pair.host)
     result = scene.pair.migrate(to)
-    text = typist.stop().replace("\n", "\r").encode()
-    scene.guest.await_typed(len(text), since=mark)
-    typed = scene.guest.typed(mark)
-    wrong = [] if typed == text else [explain(typed, text, scene.guest.repeats(mark))]
+    text = typist.stop()
+    try:
+        scene.console.check_typed(text, TYPED_TIMEOUT, mark)
+        wrong = []
+    except AssertionError as problem:
+        wrong = [str(problem)]
     if wrong := wrong + scene.guest.troubles(mark):  # all of it: a keyboard that was unplugged explains a key
         raise Failure(f"at the move afterwards: {'; '.join(wrong)}")
+    outcome.repeats = scene.guest.repeats(mark)
     scene.guest.await_held([])
     _await_running(scene, to)
     scene.bench.check_screen(scene.client)

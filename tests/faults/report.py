@@ -42,6 +42,9 @@ def markdown(outcomes, title):
     failed = [outcome for outcome in outcomes if not outcome.passed]
     for outcome in failed:
         lines += ["", f"{outcome.row.name}:", *(f"* {problem}" for problem in outcome.problems)]
+    repeating = [f"*{outcome.row.name}* ({outcome.repeats})" for outcome in outcomes if outcome.repeats]
+    if repeating:
+        lines += ["", f"At the move afterwards a guest has repeated a key by itself: {', '.join(repeating)}."]
     return "\n".join(lines) + "\n"
 
 
@@ -55,6 +58,7 @@ def as_json(outcomes):
         "typing": outcome.typing,
         "exit_status": outcome.status,
         "second_move": outcome.again,
+        "second_move_repeats": outcome.repeats,
         "seconds": round(outcome.seconds, 1),
         "problems": outcome.problems,
     } for outcome in outcomes], indent=2) + "\n"

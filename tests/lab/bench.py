@@ -119,20 +119,22 @@ class Console:
     def await_typed(self, count, timeout=30):
         return self.guest.await_typed(count, timeout, self.mark)
 
-    def check_typed(self, text, timeout=30):
-        """The guest has read that text and nothing else: Enter is a carriage return."""
+    def check_typed(self, text, timeout=30, since=None):
+        """The guest has read that text and nothing else: Enter is a carriage return. since: a mark in its journal,
+        when not all of the story is meant"""
+        mark = self.mark if since is None else since
         expected = text.replace("\n", "\r").encode()
         deadline = time.monotonic() + timeout
         with contextlib.suppress(TimeoutError):
-            self.await_typed(len(expected), timeout)
-            while self.stands_still and len(self._read(expected)) < len(expected) and time.monotonic() < deadline:
-                self.await_typed(len(self.typed()) + 1, deadline - time.monotonic())
-        typed = self._read(expected)
-        assert typed == expected, explain(typed, expected, self.guest.repeats(self.mark))
+            self.guest.await_typed(len(expected), timeout, mark)
+            while self.stands_still and len(self._read(expected, mark)) < len(expected) and time.monotonic() < deadline:
+                self.guest.await_typed(len(self.guest.typed(mark)) + 1, deadline - time.monotonic(), mark)
+        typed = self._read(expected, mark)
+        assert typed == expected, explain(typed, expected, self.guest.repeats(mark))
 
-    def _read(self, expected):
-        typed = self.typed()
-        return without_repeats(typed, expected, self.guest.repeats(self.mark)) if self.stands_still else typed
+    def _read(self, expected, mark):
+        typed = self.guest.typed(mark)
+        return without_repeats(typed, expected, self.guest.repeats(mark)) if self.stands_still else typed
 
     def check(self, clients=1):
         """What has to be true at the end of each story."""
