@@ -161,8 +161,11 @@ def give_port_back(scene):
 # The name
 
 def take_name(scene):
-    """Another pair of that name is on the destination; its user VM never gets beyond its firmware."""
-    scene.namesake = Pair(scene.lab, scene.pair.name, 99, user_vm={"memory": "64M"})
+    """Another pair of that name is on the destination; its user VM never gets beyond its firmware. The hardware address
+    of its Domain R, which follows from the name if nobody says another, must be its own, or the switch takes the one for
+    the other."""
+    scene.namesake = Pair(scene.lab, scene.pair.name, 99, user_vm={"memory": "64M"},
+                          domain_r={"address": "10.77.0.99/24", "mac": "52:54:00:00:00:99"})
     scene.namesake.file = scene.lab.directory / "namesake.conf"
     scene.namesake.write()
     scene.namesake.up(scene.destination)
