@@ -17,16 +17,11 @@ typedef struct {
     guint32 words; /* in a row */
 } TilesHeader;
 
-static gsize pixels_size(struct screen_geometry geometry)
-{
-    return (gsize)geometry.width * geometry.height * 4;
-}
-
 GBytes *screen_copy_make(const struct region *region)
 {
     uint32_t sequence;
     struct screen_geometry geometry = screen_geometry(region, &sequence);
-    gsize size = pixels_size(geometry);
+    gsize size = screen_pixels_size(geometry);
     CopyHeader header = {GUINT32_TO_LE(geometry.width), GUINT32_TO_LE(geometry.height)};
 
     /* Domain R may have written any size there, and what is read must have memory, too. */
@@ -53,14 +48,14 @@ gboolean screen_copy_install(const struct region *region, GBytes *copy,
         memcpy(&header, bytes, sizeof(header));
     struct screen_geometry told = {GUINT32_FROM_LE(header.width), GUINT32_FROM_LE(header.height)};
     if (!screen_fits(region, told.width, told.height) ||
-        size != sizeof(header) + pixels_size(told)) {
+        size != sizeof(header) + screen_pixels_size(told)) {
         g_set_error_literal(error, DMORE_ERROR, DMORE_ERROR_PEER,
                             "the picture from the other host makes no sense");
         return FALSE;
     }
     if (!room_for_screen(region, told.width, told.height, error))
         return FALSE;
-    memcpy(screen_pixels(region), bytes + sizeof(header), pixels_size(told));
+    memcpy(screen_pixels(region), bytes + sizeof(header), screen_pixels_size(told));
     *geometry = told;
     return TRUE;
 }

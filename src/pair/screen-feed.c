@@ -54,17 +54,12 @@ static void set_geometry(ScreenFeed *feed, uint32_t width, uint32_t height)
     feed->geometry = (struct screen_geometry){.width = width, .height = height};
 }
 
-static gsize pixels_size(struct screen_geometry geometry)
-{
-    return 4 * (gsize)geometry.width * geometry.height;
-}
-
 /* A size that was found in the region when the feed was opened has no memory yet; a picture comes
  * first, and brings it. */
 static void write_rect(ScreenFeed *feed, struct screen_rect rect, const guint8 *pixels,
                        gsize stride)
 {
-    if (pixels_size(feed->geometry) <= feed->room &&
+    if (screen_pixels_size(feed->geometry) <= feed->room &&
         screen_write(feed->region, feed->geometry, rect, pixels, stride, feed->record))
         changed(feed);
 }
@@ -84,7 +79,7 @@ static void refuse_picture(ScreenFeed *feed, int width, int height, const GError
 
 static gboolean make_room(ScreenFeed *feed, struct screen_geometry all, GError **error)
 {
-    gsize size = pixels_size(all);
+    gsize size = screen_pixels_size(all);
 
     if (!screen_fits(feed->region, all.width, all.height)) {
         g_set_error(error, DMORE_ERROR, DMORE_ERROR_USAGE,

@@ -66,11 +66,18 @@ static uint32_t lesser(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+size_t screen_pixels_size(struct screen_geometry geometry)
+{
+    return 4 * (size_t)geometry.width * geometry.height;
+}
+
 bool screen_fits(const struct region *region, uint32_t width, uint32_t height)
 {
+    struct screen_geometry geometry = {width, height};
+
     if (width > SCREEN_MAX_WIDTH || height > SCREEN_MAX_HEIGHT)
         return false;
-    return (size_t)width * height * 4 <= region->size - REGION_PIXELS_OFFSET;
+    return screen_pixels_size(geometry) <= region->size - REGION_PIXELS_OFFSET;
 }
 
 /* believed() - a size from the shared part, or none if it cannot be right */

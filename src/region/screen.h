@@ -82,6 +82,9 @@ struct screen_tiles {
     uint64_t rows[SCREEN_TILE_ROWS][SCREEN_ROW_WORDS];
 };
 
+/* screen_pixels_size() - bytes that the pixels of a screen take */
+size_t screen_pixels_size(struct screen_geometry geometry);
+
 /* screen_write() - bring a rectangle of pixels up to date and set the damage of what has changed
  * @geometry: as the caller has set it, and it must fit; that in the region may be another by now,
  *	and writing by it could touch pixels for which there is no memory (pair/room.h)

@@ -260,12 +260,12 @@ def _move_again(scene, outcome):
     to = scene.lab.other(scene.pair.host)
     result = scene.pair.migrate(to)
     text = typist.stop()
+    wrong = []  # all of it: a keyboard that was unplugged explains a key
     try:
         scene.console.check_typed(text, TYPED_TIMEOUT, mark)
-        wrong = []
     except AssertionError as problem:
-        wrong = [str(problem)]
-    if wrong := wrong + scene.guest.troubles(mark):  # all of it: a keyboard that was unplugged explains a key
+        wrong.append(str(problem))
+    if wrong := wrong + scene.guest.troubles(mark):
         raise Failure(f"at the move afterwards: {'; '.join(wrong)}")
     outcome.repeats = scene.guest.repeats(mark)
     scene.guest.await_held([])

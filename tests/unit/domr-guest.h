@@ -20,6 +20,7 @@
 
 #define GUEST_REPORTS 4096
 #define GUEST_ENDPOINT 0x81
+#define SETTLED 200000 /* µs after it has begun to listen a guest that is quick takes events */
 
 struct guest {
     struct region region;

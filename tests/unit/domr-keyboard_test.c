@@ -46,8 +46,6 @@ static uint64_t talk(struct bench *bench)
     return again;
 }
 
-#define SETTLED 200000 /* µs after it has begun to listen a guest takes keys */
-
 static uint64_t listen_and_settle(struct bench *bench)
 {
     guest_listen(&bench->guest);
@@ -306,16 +304,22 @@ static void keys_before_the_guest_listens_are_held(void **state)
     expect_report(bench, 2, none);
 }
 
+/* The guest takes so many µs from configuring the keyboard to listening; a key is waiting. */
+static void listen_slowly(struct bench *bench, uint64_t taken)
+{
+    guest_configure(&bench->guest, 1);
+    talk(bench);
+    press(bench, KEY_A);
+    bench->now += taken;
+    guest_listen(&bench->guest);
+}
+
 /* What slows the guest down when it sets the keyboard up slows it down afterwards, too. */
 static void slow_guest_is_given_as_long_again(void **state)
 {
     struct bench *bench = *state;
 
-    guest_configure(&bench->guest, 1);
-    talk(bench);
-    press(bench, KEY_A);
-    bench->now += 1200000;
-    guest_listen(&bench->guest);
+    listen_slowly(bench, 1200000);
     assert_int_equal(talk(bench), bench->now + 1200000);
     bench->now += 1199999;
     talk(bench);
@@ -337,11 +341,7 @@ static void nobody_is_given_longer_than_a_person_waits(void **state)
 {
     struct bench *bench = *state;
 
-    guest_configure(&bench->guest, 1);
-    talk(bench);
-    press(bench, KEY_A);
-    bench->now += 60000000;
-    guest_listen(&bench->guest);
+    listen_slowly(bench, 60000000);
     assert_int_equal(talk(bench), bench->now + 3000000);
 }
 

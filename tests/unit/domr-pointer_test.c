@@ -38,8 +38,6 @@ static void talk_to_the_end(struct bench *bench)
         bench->now = again;
 }
 
-#define SETTLED 200000 /* µs after it has begun to listen a guest takes events */
-
 static void listen_and_settle(struct bench *bench)
 {
     guest_listen(&bench->guest);
