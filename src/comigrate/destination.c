@@ -142,6 +142,7 @@ static gboolean run_complete(Run *run, GError **error)
     if (!await_ms(0, cancellable, error))
         return FALSE;
     pair_set_state(pair, PAIR_UNDECIDED);
+    hold_point(HOLD_LOADED);
     g_autoptr(GError) unsent = NULL;
     if (!answer(run, "loaded", &unsent))
         g_warning("the source does not know that the pair is loaded here: %s", unsent->message);

@@ -6,8 +6,11 @@
 #define LOOK_MS 5
 
 static const char *const points[HOLD_POINTS] = {
-    [HOLD_COMPLETE_SENT] = "complete-sent", [HOLD_COMMIT_SENT] = "commit-sent",
-    [HOLD_COMMITTED] = "committed",         [HOLD_RESUMED] = "resumed",
+    [HOLD_COMPLETE_SENT] = "complete-sent",
+    [HOLD_LOADED] = "loaded",
+    [HOLD_COMMIT_SENT] = "commit-sent",
+    [HOLD_COMMITTED] = "committed",
+    [HOLD_RESUMED] = "resumed",
     [HOLD_RETIRE_NOTED] = "retire-noted",
 };
 

@@ -11,6 +11,7 @@
  * The points are the phases, each at its beginning on the source, and
  *
  *	complete-sent	source: the destination may have loaded both VMs, it has not been heard
+ *	loaded		destination: it has loaded both VMs, the source has not been told
  *	commit-sent	source: the commit is out, its answer has not been heard
  *	committed	destination: it has noted that it was committed to, nothing runs yet
  *	resumed		destination: both VMs run, the source has not been told
@@ -26,6 +27,7 @@
 
 typedef enum {
     HOLD_COMPLETE_SENT,
+    HOLD_LOADED,
     HOLD_COMMIT_SENT,
     HOLD_COMMITTED,
     HOLD_RESUMED,

@@ -6,8 +6,8 @@ from typing import Callable
 
 PHASES = ("offer", "prepare", "pre-copy", "converged", "stop-r", "quiesce", "stop-u", "handover", "complete",
           "commit", "retire")
-# Finer points, src/comigrate/hold.h: the first is before the commit, from the second on a pair is on its way
-# to the destination and no failure takes it back by itself.
+# Finer points, of those in src/comigrate/hold.h: the first is before the commit, from the second on a pair is on
+# its way to the destination and no failure takes it back by itself.
 POINTS = ("complete-sent", "commit-sent", "committed", "resumed", "retire-noted")
 # All moments, in their order in time
 MOMENTS = (*PHASES[:-2], "complete-sent", "commit", "commit-sent", "committed", "resumed", "retire", "retire-noted")
