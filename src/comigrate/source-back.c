@@ -24,7 +24,11 @@ static void cancel_migration(Vm *vm, GString *troubles)
 {
     GError *error = NULL;
 
-    if (vm_state(vm) != VM_GONE && !vm_migration_cancel(vm, &error))
+    if (vm_state(vm) == VM_GONE)
+        return;
+    if (vm_state(vm) != VM_RUNNING)
+        vm_migration_unblock(vm);
+    if (!vm_migration_cancel(vm, &error))
         note_trouble(troubles, error);
 }
 
@@ -50,6 +54,7 @@ static void undo_stop(Vm *vm, GString *troubles)
 
     if (vm_has_ended(vm) || vm_state(vm) == VM_RUNNING)
         return;
+    vm_migration_unblock(vm);
     if (!has_completed(vm) && !vm_migration_cancel(vm, &error) && has_completed(vm))
         g_clear_error(&error);
     note_trouble(troubles, g_steal_pointer(&error));

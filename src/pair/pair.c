@@ -318,6 +318,7 @@ static void call_off_migration(Vm *vm)
     VmMigrationStatus status;
     g_autoptr(GError) error = NULL;
 
+    vm_migration_unblock(vm);
     if (!vm_migration_query(vm, &status, &error) ||
         (status.state != VM_MIGRATION_COMPLETED && !vm_migration_cancel(vm, &error)))
         g_warning("%s", error->message);

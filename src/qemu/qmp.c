@@ -5,10 +5,17 @@
  * QEMU greets first. qmp_capabilities has to be the first command, so it is queued at once; all
  * that follows is queued behind it and needs no waiting for the greeting.
  *
- * Answers come in the order of the commands. So while one of them is overdue, none can come for
- * another, and whoever asks next is told so at once: a way back of many steps would wait its full
- * time at each of them. What is refused so is not sent: nobody wants it done when QEMU wakes up
- * some day.
+ * Answers come in the order of the commands, but for those of the last paragraph. So while one of
+ * them is overdue, none can come for another, and whoever asks next is told so at once: a way back
+ * of many steps would wait its full time at each of them. What is refused so is not sent: nobody
+ * wants it done when QEMU wakes up some day.
+ *
+ * QEMU does commands in its main thread, holding its big lock, and does none while another thread
+ * holds that for long. What is sent as exec-oob is done by the monitor's own thread without it, and
+ * answered past all others. That has to be asked for in qmp_capabilities; every QEMU that can be
+ * used here offers it on a monitor that is a socket. It makes QEMU read ahead of what it does, and
+ * it keeps only the last descriptor it has read: so no command with a descriptor is sent before the
+ * one before is done.
  */
 #include "qemu/qmp.h"
 
@@ -17,17 +24,17 @@
 #include "base/json.h"
 #include "base/jsonline.h"
 
-/* How long QEMU may take for one command. `stop` waits for disk requests under way, which on
- * shared storage in trouble takes its time. */
-#define REPLY_TIMEOUT_MS 60000
+#define OOB_TIMEOUT_MS 5000
 
 struct Qmp {
     char *name;
     JsonLine *line; /* NULL once closed */
     const QmpEvents *events;
     gpointer data;
-    GQueue pending;                /* of Command, oldest first */
-    const struct command *overdue; /* the youngest of them that has taken too long */
+    GQueue pending_oob;            /* of Command, oldest first: those done out of band */
+    GQueue pending;                /* the others */
+    const struct command *overdue; /* the youngest of these that has taken too long */
+    guint passing;                 /* how many of these have a descriptor */
     int patience_ms;
     gint64 last_number;
     gboolean ready;
@@ -38,6 +45,7 @@ struct Qmp {
 typedef struct command {
     gint64 number;
     char *name;
+    gboolean passes_fd;
     QmpReply reply; /* NULL: nobody waits */
     gpointer data;
 } Command;
@@ -51,12 +59,11 @@ static void command_free(gpointer data)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Command, command_free)
 
-static void fail_pending(Qmp *qmp)
+static void fail_all(const Qmp *qmp, GQueue *pending)
 {
     Command *next;
 
-    qmp->overdue = NULL;
-    while ((next = g_queue_pop_head(&qmp->pending)) != NULL) {
+    while ((next = g_queue_pop_head(pending)) != NULL) {
         g_autoptr(Command) command = next;
 
         if (command->reply != NULL)
@@ -75,7 +82,10 @@ static void close_line(Qmp *qmp, const char *reason)
         g_error_new(DMORE_ERROR, DMORE_ERROR_FAILED,
                     "%s: the connection to QEMU's monitor has ended: %s", qmp->name, reason);
     g_clear_pointer(&qmp->line, jsonline_free);
-    fail_pending(qmp);
+    qmp->overdue = NULL;
+    qmp->passing = 0;
+    fail_all(qmp, &qmp->pending);
+    fail_all(qmp, &qmp->pending_oob);
     qmp->events->closed(qmp->closed, qmp->data);
 }
 
@@ -106,22 +116,32 @@ static void on_event(Qmp *qmp, const char *name, JsonObject *object)
     qmp->events->event(name, arguments != NULL ? arguments : none, qmp->data);
 }
 
-/* on_reply() - the answer to the oldest command */
+/* take_oldest() - (transfer full): the oldest of @pending if it has that number, or NULL */
+static Command *take_oldest(GQueue *pending, gint64 number)
+{
+    const Command *oldest = g_queue_peek_head(pending);
+
+    return oldest != NULL && oldest->number == number ? g_queue_pop_head(pending) : NULL;
+}
+
+/* on_reply() - the answer to the oldest command, or to the oldest of those done out of band */
 static void on_reply(Qmp *qmp, JsonObject *object)
 {
-    const Command *asked = g_queue_peek_head(&qmp->pending);
+    gint64 number = json_get_integer(object, "id", -1);
+    g_autoptr(Command) command = take_oldest(&qmp->pending, number);
     g_autoptr(GError) error = NULL;
 
+    if (command == NULL)
+        command = take_oldest(&qmp->pending_oob, number);
     /* Whoever waits for the true answer is told, too. */
-    if (asked == NULL || json_get_integer(object, "id", -1) != asked->number) {
+    if (command == NULL) {
         close_line(qmp, "it has answered a command that was not asked");
         return;
     }
-
-    g_autoptr(Command) command = g_queue_pop_head(&qmp->pending);
-
     if (command == qmp->overdue)
         qmp->overdue = NULL;
+    if (command->passes_fd)
+        qmp->passing--;
     if (command->reply == NULL)
         return;
 
@@ -170,9 +190,11 @@ Qmp *qmp_new(const char *name, int fd, const QmpEvents *events, gpointer data)
     qmp->events = events;
     qmp->data = data;
     g_queue_init(&qmp->pending);
-    qmp->patience_ms = REPLY_TIMEOUT_MS;
+    g_queue_init(&qmp->pending_oob);
+    qmp->patience_ms = QMP_PATIENCE_MS;
     qmp->line = jsonline_new(fd, on_received, on_closed, qmp);
-    qmp_send(qmp, "qmp_capabilities", NULL, -1, on_capabilities, qmp);
+    qmp_send(qmp, "qmp_capabilities", g_variant_new_parsed("{'enable': <['oob']>}"), -1,
+             on_capabilities, qmp);
     return qmp;
 }
 
@@ -182,6 +204,7 @@ void qmp_free(Qmp *qmp)
         return;
     g_clear_pointer(&qmp->line, jsonline_free);
     g_queue_clear_full(&qmp->pending, command_free);
+    g_queue_clear_full(&qmp->pending_oob, command_free);
     g_clear_error(&qmp->closed);
     g_free(qmp->version);
     g_free(qmp->name);
@@ -214,8 +237,11 @@ static Command *command_new(Qmp *qmp, const char *name, QmpReply reply, gpointer
     return command;
 }
 
-gint64 qmp_send(Qmp *qmp, const char *command, GVariant *arguments, int pass_fd, QmpReply reply,
-                gpointer data)
+/* submit() - as qmp_send()
+ * @pending: where it awaits its answer, which says how it is to be done
+ */
+static gint64 submit(Qmp *qmp, GQueue *pending, const char *command, GVariant *arguments,
+                     int pass_fd, QmpReply reply, gpointer data)
 {
     g_autoptr(GVariant) sunk = arguments != NULL ? g_variant_ref_sink(arguments) : NULL;
     g_autoptr(JsonObject) object = json_object_new();
@@ -227,20 +253,30 @@ gint64 qmp_send(Qmp *qmp, const char *command, GVariant *arguments, int pass_fd,
         return number;
     }
 
-    json_object_set_string_member(object, "execute", command);
+    json_object_set_string_member(object, pending == &qmp->pending_oob ? "exec-oob" : "execute",
+                                  command);
     if (sunk != NULL)
         json_object_set_member(object, "arguments", json_gvariant_serialize(sunk));
     json_object_set_int_member(object, "id", number);
 
-    g_queue_push_tail(&qmp->pending, command_new(qmp, command, reply, data));
+    Command *sent = command_new(qmp, command, reply, data);
+    sent->passes_fd = pass_fd >= 0;
+    qmp->passing += sent->passes_fd;
+    g_queue_push_tail(pending, sent);
     jsonline_send(qmp->line, object, pass_fd);
     return number;
 }
 
-/* find_command() - the one of that number if it is still to be answered, or NULL */
-static Command *find_command(Qmp *qmp, gint64 number)
+gint64 qmp_send(Qmp *qmp, const char *command, GVariant *arguments, int pass_fd, QmpReply reply,
+                gpointer data)
 {
-    for (GList *item = qmp->pending.head; item != NULL; item = item->next) {
+    return submit(qmp, &qmp->pending, command, arguments, pass_fd, reply, data);
+}
+
+/* find_command() - the one of that number if it is still to be answered, or NULL */
+static Command *find_command(const GQueue *pending, gint64 number)
+{
+    for (GList *item = pending->head; item != NULL; item = item->next) {
         Command *command = item->data;
 
         if (command->number == number)
@@ -251,8 +287,10 @@ static Command *find_command(Qmp *qmp, gint64 number)
 
 void qmp_forget(Qmp *qmp, gint64 number)
 {
-    Command *command = find_command(qmp, number);
+    Command *command = find_command(&qmp->pending, number);
 
+    if (command == NULL)
+        command = find_command(&qmp->pending_oob, number);
     if (command != NULL)
         command->reply = NULL;
 }
@@ -282,30 +320,63 @@ static void on_answer(JsonNode *result, const GError *error, gpointer data)
     answer->error = error != NULL ? g_error_copy(error) : NULL;
 }
 
-JsonNode *qmp_execute(Qmp *qmp, const char *command, GVariant *arguments, int pass_fd,
-                      GError **error)
+/* execute() - submit() and await the answer; a command that is late is forgotten
+ * @timeout_ms: after which it is
+ */
+static JsonNode *execute(Qmp *qmp, GQueue *pending, const char *command, GVariant *arguments,
+                         int pass_fd, int timeout_ms, GError **error)
 {
-    g_autoptr(GVariant) taken = arguments != NULL ? g_variant_ref_sink(arguments) : NULL;
-
-    if (qmp->overdue != NULL) {
-        g_set_error(error, DMORE_ERROR, DMORE_ERROR_TIMEOUT,
-                    "%s: '%s' was not sent, because QEMU has not answered '%s' yet", qmp->name,
-                    command, qmp->overdue->name);
-        return NULL;
-    }
-
     Answer answer = {FALSE, NULL, NULL};
-    gint64 number = qmp_send(qmp, command, taken, pass_fd, on_answer, &answer);
+    gint64 number = submit(qmp, pending, command, arguments, pass_fd, on_answer, &answer);
     g_autofree char *what = g_strdup_printf("QEMU's answer to '%s' (%s)", command, qmp->name);
 
-    if (!await_flag(&answer.done, qmp->patience_ms, NULL, what, error)) {
+    if (!await_flag(&answer.done, timeout_ms, NULL, what, error)) {
         qmp_forget(qmp, number);
-        qmp->overdue = find_command(qmp, number);
+        if (pending == &qmp->pending)
+            qmp->overdue = find_command(pending, number);
         return NULL;
     }
     if (answer.error != NULL)
         g_propagate_error(error, answer.error);
     return answer.result;
+}
+
+static gboolean check_none_overdue(const Qmp *qmp, const char *command, GError **error)
+{
+    if (qmp->overdue == NULL)
+        return TRUE;
+    g_set_error(error, DMORE_ERROR, DMORE_ERROR_TIMEOUT,
+                "%s: '%s' was not sent, because QEMU has not answered '%s' yet", qmp->name, command,
+                qmp->overdue->name);
+    return FALSE;
+}
+
+static gboolean passes_none(gpointer data)
+{
+    return ((const Qmp *)data)->passing == 0;
+}
+
+JsonNode *qmp_execute(Qmp *qmp, const char *command, GVariant *arguments, int pass_fd,
+                      GError **error)
+{
+    g_autoptr(GVariant) taken = arguments != NULL ? g_variant_ref_sink(arguments) : NULL;
+
+    if (!check_none_overdue(qmp, command, error))
+        return NULL;
+    if (pass_fd >= 0 && !await(passes_none, qmp, qmp->patience_ms, NULL,
+                               "an earlier descriptor to be taken by QEMU", error))
+        return NULL;
+    return execute(qmp, &qmp->pending, command, taken, pass_fd, qmp->patience_ms, error);
+}
+
+gboolean qmp_answers(Qmp *qmp, const char *command, int timeout_ms, GError **error)
+{
+    g_autoptr(JsonNode) result = NULL;
+
+    if (!check_none_overdue(qmp, command, error))
+        return FALSE;
+    result = execute(qmp, &qmp->pending, command, NULL, -1, timeout_ms, error);
+    return result != NULL;
 }
 
 JsonNode *qmp_ask(Qmp *qmp, const char *command, GVariant *arguments, JsonNodeType type,
@@ -326,6 +397,14 @@ JsonNode *qmp_ask(Qmp *qmp, const char *command, GVariant *arguments, JsonNodeTy
 gboolean qmp_do(Qmp *qmp, const char *command, GVariant *arguments, GError **error)
 {
     g_autoptr(JsonNode) result = qmp_execute(qmp, command, arguments, -1, error);
+
+    return result != NULL;
+}
+
+gboolean qmp_do_oob(Qmp *qmp, const char *command, GVariant *arguments, GError **error)
+{
+    g_autoptr(JsonNode) result =
+        execute(qmp, &qmp->pending_oob, command, arguments, -1, OOB_TIMEOUT_MS, error);
 
     return result != NULL;
 }

@@ -2,14 +2,19 @@
 /*
  * qmp.h - a client of QEMU's monitor protocol
  *
- * Commands are answered in the order they are sent in; events come in between. Specification:
- * QEMU's docs/interop/qmp-spec.rst, commands in its QMP reference manual.
+ * Commands are answered in the order they are sent in, but for those that are done out of band;
+ * events come in between. Specification: QEMU's docs/interop/qmp-spec.rst, commands in its QMP
+ * reference manual.
  */
 #ifndef DMORE_QEMU_QMP_H
 #define DMORE_QEMU_QMP_H
 
 #include <gio/gio.h>
 #include <json-glib/json-glib.h>
+
+/* How long a command may take until it is overdue. `stop` waits for disk requests under way, which
+ * on shared storage in trouble takes its time. */
+#define QMP_PATIENCE_MS 60000
 
 typedef struct Qmp Qmp;
 
@@ -59,7 +64,7 @@ void qmp_forget(Qmp *qmp, gint64 number);
  */
 const char *qmp_overdue(const Qmp *qmp);
 
-/* qmp_set_patience() - how long a command may take until it is overdue; 60 s unless told */
+/* qmp_set_patience() - instead of QMP_PATIENCE_MS */
 void qmp_set_patience(Qmp *qmp, int ms);
 
 /* qmp_execute() - send a command and await its reply; arguments as for qmp_send()
@@ -71,6 +76,13 @@ void qmp_set_patience(Qmp *qmp, int ms);
 JsonNode *qmp_execute(Qmp *qmp, const char *command, GVariant *arguments, int pass_fd,
                       GError **error);
 
+/* qmp_answers() - whether QEMU does such a command within a time; it is overdue if not
+ * @command: one that only asks, without arguments
+ *
+ * Return: FALSE with the errors of qmp_execute().
+ */
+gboolean qmp_answers(Qmp *qmp, const char *command, int timeout_ms, GError **error);
+
 /* qmp_ask() - qmp_execute() for a command that returns an object or an array, as @type says
  * Return: NULL with DMORE_ERROR_FAILED when it returns something else.
  */
@@ -79,5 +91,12 @@ JsonNode *qmp_ask(Qmp *qmp, const char *command, GVariant *arguments, JsonNodeTy
 
 /* qmp_do() - qmp_execute() for a command that returns nothing of interest */
 gboolean qmp_do(Qmp *qmp, const char *command, GVariant *arguments, GError **error);
+
+/* qmp_do_oob() - the same out of band: QEMU does it at once, in its monitor's own thread, also
+ * while other commands are overdue (up to seven; QEMU reads no further then). Only few commands can
+ * be done so ("allow-oob" in the reference manual); they take no time, so one that is not answered
+ * within seconds has failed.
+ */
+gboolean qmp_do_oob(Qmp *qmp, const char *command, GVariant *arguments, GError **error);
 
 #endif

@@ -22,6 +22,7 @@ struct Vm {
     char *detail;               /* why the state is going to change, from the last event */
     VmState ended;              /* what the guest has ended as by itself; VM_RUNNING: it has not */
     gboolean fresh;             /* it has not run yet, and nothing has come for it */
+    gboolean migrating;         /* it stands still for its migration, which is not over */
     gboolean commanding;        /* vm_pause() or vm_resume() is under way */
     gboolean unsettled;         /* one of them was sent, and what came of it is not known */
     gboolean ending;            /* vm_kill() is under way */

@@ -15,10 +15,13 @@
  * While it is held it looks for dirty pages as fast as it can; a low bandwidth makes it idle.
  *
  * The downtime limit decides how much may be left when a stopped VM comes to pre-switchover; the
- * rest is sent without a bandwidth limit after vm_migration_continue(). It also decides when QEMU
- * looks for dirty pages again: as soon as less than it is left, in each turn. A limit so high that
- * this is always the case makes QEMU look twenty times a second from the beginning on and the
- * number of passes say nothing, so it is QEMU's own default.
+ * rest is sent without a bandwidth limit after vm_migration_continue(). QEMU does that with its big
+ * lock held: if the destination does not read, and the socket does not take it all, it answers no
+ * command and resumes nothing until TCP gives up, which takes a quarter of an hour. Then its
+ * `yank`, which needs no lock, ends the connection (vm_migration_unblock()). The limit also decides
+ * when QEMU looks for dirty pages again: as soon as less than it is left, in each turn. A limit so
+ * high that this is always the case makes QEMU look twenty times a second from the beginning on and
+ * the number of passes say nothing, so it is QEMU's own default.
  */
 #include "qemu/vm-internal.h"
 
@@ -36,6 +39,8 @@
 /* For the connection, and again for the destination's first answer, the TLS handshake. */
 #define SETUP_TIMEOUT_MS 30000
 #define CANCEL_TIMEOUT_MS 30000
+#define BLOCKED_MS 1000 /* without an answer, of a QEMU that a migration may block */
+#define FREED_MS 10000  /* to answer, when nothing blocks it any more */
 
 /* State */
 
@@ -356,6 +361,54 @@ static gboolean over_or_gone(gpointer data)
     return is_over(vm->migration) || vm->state == VM_GONE;
 }
 
+/* yank() - end the migration's connection, so that the migration fails */
+static gboolean yank(Vm *vm, GError **error)
+{
+    return qmp_do_oob(vm->qmp, "yank",
+                      g_variant_new_parsed("{'instances': <[{'type': <'migration'>}]>}"), error);
+}
+
+void vm_migration_unblock(Vm *vm)
+{
+    gboolean was_overdue = qmp_overdue(vm->qmp) != NULL;
+    g_autoptr(GError) silent = NULL;
+    g_autoptr(GError) unyanked = NULL;
+
+    if (qmp_answers(vm->qmp, "query-migrate", BLOCKED_MS, &silent) ||
+        !g_error_matches(silent, DMORE_ERROR, DMORE_ERROR_TIMEOUT))
+        return;
+    if (yank(vm, &unyanked))
+        g_message("%s: QEMU does not answer, so its migration was cut off", vm->name);
+    else
+        g_message("%s: QEMU does not answer, and its migration could not be cut off: %s", vm->name,
+                  unyanked->message);
+    /* What has been waited for in vain once is not again, unless there is a reason to. */
+    if (!was_overdue)
+        vm_answers(vm, QMP_PATIENCE_MS);
+    else if (unyanked == NULL)
+        vm_answers(vm, FREED_MS);
+}
+
+/* await_settled() - QEMU says that the migration has failed a moment before it lets the VM resume,
+ * and does not say when it does */
+static gboolean await_settled(Vm *vm, GError **error)
+{
+    gint64 end_us = g_get_monotonic_time() + (gint64)CANCEL_TIMEOUT_MS * 1000;
+
+    while (vm_refresh(vm, error)) {
+        if (!vm->migrating)
+            return TRUE;
+        if (g_get_monotonic_time() > end_us) {
+            g_set_error(error, DMORE_ERROR, DMORE_ERROR_TIMEOUT,
+                        "%s: its migration is over, and QEMU does not let it resume", vm->name);
+            return FALSE;
+        }
+        if (!await_ms(1, NULL, error))
+            return FALSE;
+    }
+    return FALSE;
+}
+
 gboolean vm_migration_cancel(Vm *vm, GError **error)
 {
     g_autofree char *what = g_strdup_printf("the cancelled migration of %s to end", vm->name);
@@ -371,7 +424,7 @@ gboolean vm_migration_cancel(Vm *vm, GError **error)
             return fail_migration(vm, "cancelled", error);
     }
     /* An older migration may have completed, and been rolled back. */
-    if (!vm_refresh(vm, error))
+    if (!await_settled(vm, error))
         return FALSE;
     return vm->state != VM_MIGRATED || fail_migration(vm, "cancelled", error);
 }

@@ -55,6 +55,7 @@ static VmState parse_state(Vm *vm, JsonNode *status)
                            : "";
 
     vm->fresh = strcmp(text, "prelaunch") == 0;
+    vm->migrating = strcmp(text, "finish-migrate") == 0;
     for (gsize i = 0; i < G_N_ELEMENTS(run_states); i++) {
         if (strcmp(run_states[i].status, text) == 0)
             return run_states[i].state;

@@ -227,6 +227,12 @@ gboolean vm_migration_await(Vm *vm, VmMigrationState state, int timeout_ms,
 
 gboolean vm_migration_continue(Vm *vm, GError **error);
 
+/* vm_migration_unblock() - of a paused VM whose migration is to be called off: see to it that QEMU
+ * answers, if it is the migration that keeps it from doing so; awaits. What it cuts off has failed
+ * then, and vm_migration_cancel() finds it over. What it does is logged.
+ */
+void vm_migration_unblock(Vm *vm);
+
 /* vm_migration_cancel() - stop a migration that has not completed and wait until it is over.
  * The VM is left paused if it was paused. No migration under way is no error.
  */

@@ -10,6 +10,7 @@ import time
 from lab.wire import BOTH, FROM_HOST, TO_HOST
 
 from .row import (CANCELLED, DESTINATION, DONE, EITHER, FAILED, PEER, SOURCE, TIMEOUT, UNDECIDED, Expected, Row)
+from .scene import await_true
 
 CUTS = {"both ways": BOTH, "one way, to the destination": TO_HOST, "one way, from the destination": FROM_HOST}
 BEFORE_COMMIT = ("prepare", "pre-copy", "converged", "stop-r", "handover", "complete")
@@ -20,6 +21,8 @@ SETTLED = Expected(DESTINATION, (UNDECIDED,))
 TIME = 10  # s, after which a move over a link that is too slow may be given up
 SLOW = 50000  # bytes a second
 DELAY_MS, LOSS_PERCENT = 300, 5
+SEND_BUFFER = 16 << 10  # bytes, at most, of each connection
+DIRTY, CALM = "dirty 40 8", "dirty 0"  # megabytes a second, of so many
 
 
 def link(scene):
@@ -59,6 +62,33 @@ def spoil(scene):
     link(scene).spoil(DELAY_MS, LOSS_PERCENT)
 
 
+def leave_much(scene):
+    """When the guest stops, more is left to be sent than the host's sockets take."""
+    scene.enter(scene.source.limit_send_buffers(SEND_BUFFER))
+    scene.guest.command(DIRTY)
+
+
+def cut_before_the_rest(scene):
+    def waits():
+        migration = scene.pair.user_vm_monitor("query-migrate")
+        return migration["status"] == "pre-switchover" and migration
+
+    left = await_true(waits, "the user VM's migration waits for its end")["ram"]["remaining"]
+    if left < 8 * SEND_BUFFER:
+        raise LookupError(f"only {left} bytes of the user VM's memory are left to be sent")
+    cut(TO_HOST)(scene)
+
+
+def await_cut_off(scene):
+    """The hypervisor sends the rest with its big lock held, and nobody takes it."""
+    scene.await_log(scene.source, f"user VM {scene.pair.name}: QEMU does not answer, so its migration was cut off")
+
+
+def calm_down(scene):
+    scene.guest.command(CALM)
+    mend(scene)
+
+
 def cancel(scene):
     """The operator has seen enough of it."""
     scene.migration.await_phase("pre-copy")
@@ -71,6 +101,8 @@ def cuts():
             yield Row(f"link cut {words}", moment, GONE_BACK, inject=cut(direction), mend=mend)
         yield Row(f"link cut {words}", "commit", SETTLED, inject=cut(direction), mend=mend)
         yield Row(f"link cut {words}", "retire", ARRIVED, inject=cut(direction), mend=mend)
+    yield Row("link cut one way, to the destination, with much left to be sent", "complete", GONE_BACK,
+              arrange=leave_much, inject=cut_before_the_rest, meanwhile=await_cut_off, mend=calm_down, quick=True)
     # The destination has the commit, and its answer is still to come.
     for moment in ("committed", "resumed"):
         yield Row("link cut between commit and its answer", moment, SETTLED, inject=cut(FROM_HOST), mend=mend,

@@ -168,6 +168,11 @@ static gboolean command(Vm *vm, char which, GError **error)
         return vm_migration_continue(vm, error);
     case 'a':
         return vm_announce(vm, error);
+    case 'y':
+        return qmp_do_oob(vm->qmp, "yank", NULL, error);
+    case 'u':
+        vm_migration_unblock(vm);
+        return TRUE;
     default:
         return vm_migration_await_loaded(vm, 0, NULL, error);
     }

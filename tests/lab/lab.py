@@ -33,6 +33,7 @@ RUN = pathlib.Path("/run")  # short: paths of sockets may have 107 characters
 PREFIX = "dmorelab"
 NETWORK = "10.77.0"
 CLIENT_ADDRESS = f"{NETWORK}.1"
+WRITE_MEMORY = "/proc/sys/net/ipv4/tcp_wmem"  # sizes of a send buffer: the least, the first, the most
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 KEPT = "kept"  # this file in a laboratory's directory: its process has left it up on purpose
 
@@ -173,6 +174,19 @@ class Host:
         run("ip", "-n", self.namespace, "link", "set", "lo", "up")
         self._boot_id.write_text(f"{uuid.uuid4()}\n")
         self.lab.make_host_network(self.namespace, self.address)
+
+    @contextlib.contextmanager
+    def limit_send_buffers(self, size):
+        """Connections that are made meanwhile keep at most so many bytes that the peer has not acknowledged."""
+        before = self.run("cat", WRITE_MEMORY).split()
+        self._write_memory(before[0], size, size)
+        try:
+            yield
+        finally:
+            self._write_memory(*before)
+
+    def _write_memory(self, *sizes):
+        self.run("sh", "-c", f"echo {' '.join(map(str, sizes))} >{WRITE_MEMORY}")
 
     def unplug(self):
         """The switch forwards nothing to and from this host; nobody is told."""

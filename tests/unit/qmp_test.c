@@ -14,6 +14,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <glib-unix.h>
+
 #include "base/await.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -134,7 +136,7 @@ static void await_condition(struct talk *talk, AwaitCondition condition)
 static void begin(struct talk *talk)
 {
     say(talk, greeting);
-    hear(talk, "{\"execute\":\"qmp_capabilities\"}");
+    hear(talk, "{\"execute\":\"qmp_capabilities\",\"arguments\":{\"enable\":[\"oob\"]}}");
     assert_false(qmp_ready(talk->qmp));
     say(talk, "{\"return\": {}, \"id\": 1}\n");
     await_condition(talk, is_ready);
@@ -271,6 +273,37 @@ static void test_overdue_and_ended(void **state)
     assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_FAILED));
 }
 
+static gboolean say_done(gpointer data)
+{
+    struct talk *talk = data;
+
+    hear(talk, "{\"exec-oob\":\"yank\",\"arguments\":{\"instances\":[]}}");
+    say(talk, "{\"return\": {}, \"id\": 3}\n{\"return\": {}, \"id\": 2}\n");
+    return G_SOURCE_REMOVE;
+}
+
+/* What is done out of band is sent and answered although a command is overdue. */
+static void test_out_of_band(void **state)
+{
+    struct talk *talk = *state;
+    g_autoptr(GError) error = NULL;
+
+    begin(talk);
+    qmp_set_patience(talk->qmp, 20);
+    assert_false(qmp_do(talk->qmp, "stop", NULL, NULL));
+    hear(talk, "{\"execute\":\"stop\"}");
+
+    g_idle_add(say_done, talk);
+    qmp_do_oob(talk->qmp, "yank", g_variant_new_parsed("{'instances': <@av []>}"), &error);
+    assert_null(error);
+    await_condition(talk, is_answered);
+
+    say(talk, "{\"error\": {\"desc\": \"no such instance\"}, \"id\": 4}\n");
+    assert_false(qmp_do_oob(talk->qmp, "yank", NULL, &error));
+    assert_string_equal(error->message, "VM one: QEMU refuses 'yank': no such instance");
+    assert_int_equal(talk->closed, 0);
+}
+
 /* The end fails what is awaited, and everything after. */
 static void test_end(void **state)
 {
@@ -370,6 +403,37 @@ static void test_descriptor(void **state)
     close(fd);
 }
 
+static gboolean take_second(gint peer, GIOCondition condition, gpointer data)
+{
+    struct talk *talk = data;
+    int fd = receive_fd(peer);
+
+    assert_true(fd >= 0);
+    close(fd);
+    say(talk, "{\"return\": {}, \"id\": 3}\n");
+    return G_SOURCE_REMOVE;
+}
+
+/* QEMU reads ahead and keeps only the last descriptor: the second one waits for the first. */
+static void test_descriptors(void **state)
+{
+    struct talk *talk = *state;
+    g_autoptr(GError) late = NULL;
+
+    begin(talk);
+    qmp_send(talk->qmp, "getfd", NULL, talk->peer, NULL, NULL);
+    close(receive_fd(talk->peer));
+    qmp_set_patience(talk->qmp, 20);
+    assert_null(qmp_execute(talk->qmp, "getfd", NULL, talk->peer, &late));
+    assert_true(g_error_matches(late, DMORE_ERROR, DMORE_ERROR_TIMEOUT));
+
+    qmp_set_patience(talk->qmp, 5000);
+    say(talk, "{\"return\": {}, \"id\": 2}\n");
+    g_unix_fd_add(talk->peer, G_IO_IN, take_second, talk);
+    g_autoptr(JsonNode) taken = qmp_execute(talk->qmp, "getfd", NULL, talk->peer, NULL);
+    assert_non_null(taken);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,10 +445,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_forget, setup, teardown),
         cmocka_unit_test_setup_teardown(test_overdue, setup, teardown),
         cmocka_unit_test_setup_teardown(test_overdue_and_ended, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_out_of_band, setup, teardown),
         cmocka_unit_test_setup_teardown(test_end, setup, teardown),
         cmocka_unit_test(test_broken_protocol),
         cmocka_unit_test_setup_teardown(test_wrong_number, setup, teardown),
         cmocka_unit_test_setup_teardown(test_descriptor, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("qmp", tests, NULL, NULL);
