@@ -341,13 +341,17 @@ static JsonNode *execute(Qmp *qmp, GQueue *pending, const char *command, GVarian
     return answer.result;
 }
 
-static gboolean check_none_overdue(const Qmp *qmp, const char *command, GError **error)
+/* check_none_overdue() - before @command is sent
+ * @overdue: (nullable): what QEMU has not answered in time and would have to answer first
+ */
+static gboolean check_none_overdue(const Qmp *qmp, const Command *overdue, const char *command,
+                                   GError **error)
 {
-    if (qmp->overdue == NULL)
+    if (overdue == NULL)
         return TRUE;
     g_set_error(error, DMORE_ERROR, DMORE_ERROR_TIMEOUT,
                 "%s: '%s' was not sent, because QEMU has not answered '%s' yet", qmp->name, command,
-                qmp->overdue->name);
+                overdue->name);
     return FALSE;
 }
 
@@ -361,7 +365,7 @@ JsonNode *qmp_execute(Qmp *qmp, const char *command, GVariant *arguments, int pa
 {
     g_autoptr(GVariant) taken = arguments != NULL ? g_variant_ref_sink(arguments) : NULL;
 
-    if (!check_none_overdue(qmp, command, error))
+    if (!check_none_overdue(qmp, qmp->overdue, command, error))
         return NULL;
     if (pass_fd >= 0 && !await(passes_none, qmp, qmp->patience_ms, NULL,
                                "an earlier descriptor to be taken by QEMU", error))
@@ -373,7 +377,7 @@ gboolean qmp_answers(Qmp *qmp, const char *command, int timeout_ms, GError **err
 {
     g_autoptr(JsonNode) result = NULL;
 
-    if (!check_none_overdue(qmp, command, error))
+    if (!check_none_overdue(qmp, qmp->overdue, command, error))
         return FALSE;
     result = execute(qmp, &qmp->pending, command, NULL, -1, timeout_ms, error);
     return result != NULL;
@@ -403,8 +407,12 @@ gboolean qmp_do(Qmp *qmp, const char *command, GVariant *arguments, GError **err
 
 gboolean qmp_do_oob(Qmp *qmp, const char *command, GVariant *arguments, GError **error)
 {
-    g_autoptr(JsonNode) result =
-        execute(qmp, &qmp->pending_oob, command, arguments, -1, OOB_TIMEOUT_MS, error);
+    g_autoptr(GVariant) taken = arguments != NULL ? g_variant_ref_sink(arguments) : NULL;
+    g_autoptr(JsonNode) result = NULL;
 
+    /* One that is still pending is overdue: each takes no time, and they do not overlap. */
+    if (!check_none_overdue(qmp, g_queue_peek_tail(&qmp->pending_oob), command, error))
+        return FALSE;
+    result = execute(qmp, &qmp->pending_oob, command, taken, -1, OOB_TIMEOUT_MS, error);
     return result != NULL;
 }

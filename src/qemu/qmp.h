@@ -94,8 +94,8 @@ gboolean qmp_do(Qmp *qmp, const char *command, GVariant *arguments, GError **err
 
 /* qmp_do_oob() - the same out of band: QEMU does it at once, in its monitor's own thread, also
  * while other commands are overdue (up to seven; QEMU reads no further then). Only few commands can
- * be done so ("allow-oob" in the reference manual); they take no time, so one that is not answered
- * within seconds has failed.
+ * be done so ("allow-oob" in the reference manual). They take no time, so one that is not answered
+ * within seconds has failed, and until it is answered no other is sent.
  */
 gboolean qmp_do_oob(Qmp *qmp, const char *command, GVariant *arguments, GError **error);
 
