@@ -104,8 +104,8 @@ gboolean pair_look_at_host(Pair *pair, GCancellable *cancellable, GError **error
 /* pair_set_state() - also noted for the next dmore-pair (pair-state.h) */
 void pair_set_state(Pair *pair, PairState state);
 
-/* pair_check_host() - whether this host has what the pair needs: a free name, disks, bridges,
- * memory Return: FALSE with DMORE_ERROR_HOST, or DMORE_ERROR_BUSY for the name. Changes nothing.
+/* pair_check_host() - whether this host has what the pair needs: a free name, disks, memory
+ * Return: FALSE with DMORE_ERROR_HOST, or DMORE_ERROR_BUSY for the name. Changes nothing.
  */
 gboolean pair_check_host(const Pair *pair, GError **error);
 
