@@ -111,6 +111,12 @@ static gboolean answer_message(const HostConfig *host, Link *link, const LinkMes
 
     if (!read_question(message, &question, error))
         return FALSE;
+    /* What was asked for then may be the opposite of what an operator has decided since. */
+    if (link_lost(link)) {
+        g_set_error(error, DMORE_ERROR, DMORE_ERROR_PEER,
+                    "%s has not waited for the answer to '%s'", link_peer(link), question.word);
+        return FALSE;
+    }
     Answer given = answer(host, &question);
     g_message("co-migration %s of %s: to '%s', %s is told '%s'", question.id, question.name,
               question.word, link_peer(link), answer_name(given));

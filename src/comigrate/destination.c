@@ -128,6 +128,14 @@ static gboolean run_handover(Run *run, GError **error)
            answer(run, "installed", error);
 }
 
+static gboolean check_not_cancelled(GCancellable *cancellable, GError **error)
+{
+    if (!g_cancellable_is_cancelled(cancellable))
+        return TRUE;
+    g_set_error(error, DMORE_ERROR, DMORE_ERROR_CANCELLED, "cancelled when it was loaded");
+    return FALSE;
+}
+
 static gboolean run_complete(Run *run, GError **error)
 {
     g_autoptr(LinkMessage) complete = await_message(run, "complete", SOURCE_MS, error);
@@ -138,8 +146,8 @@ static gboolean run_complete(Run *run, GError **error)
         !vm_migration_await_loaded(pair->domain_r, LOADED_MS, cancellable, error))
         return FALSE;
     /* From the answer on only the source knows whether the pair is to run here, and no cancel is
-     * accepted; one that came in the same turn is obeyed. */
-    if (!await_ms(0, cancellable, error))
+     * accepted; one that came in the same turn is obeyed, also if the wait for it was over then. */
+    if (!await_ms(0, cancellable, error) || !check_not_cancelled(cancellable, error))
         return FALSE;
     pair_set_state(pair, PAIR_UNDECIDED);
     hold_point(HOLD_LOADED);

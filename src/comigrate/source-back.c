@@ -166,7 +166,8 @@ static void undo(Source *source, GString *troubles, GError **failure)
     for (int phase = (int)source->phase; phase >= 0; phase--)
         if (source_phases[phase].undo)
             source_phases[phase].undo(source, troubles);
-    if (source->complete_sent)
+    /* One that was loaded there has been announced there, whether or not it was heard of. */
+    if (source->phase >= PHASE_COMPLETE)
         pair_announce(source->pair);
     gboolean stuck = source->phase >= PHASE_STOP_U && !goes_on(source->user_vm.vm);
     pair_set_state(source->pair, stuck ? PAIR_UNDECIDED : PAIR_RUNNING);

@@ -329,8 +329,10 @@ static gboolean await_completed(Vm *vm, GError **error)
     g_autoptr(GError) failure = NULL;
 
     if (vm_state(vm) == VM_GONE ||
-        vm_migration_await(vm, VM_MIGRATION_COMPLETED, COMPLETE_MS, NULL, &failure) ||
-        vm_state(vm) == VM_GONE)
+        vm_migration_await(vm, VM_MIGRATION_COMPLETED, COMPLETE_MS, NULL, &failure))
+        return TRUE;
+    vm_await_end_of_lost(vm);
+    if (vm_state(vm) == VM_GONE)
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&failure));
     return FALSE;

@@ -66,13 +66,17 @@ static JsonObject *make_status(const Service *service)
     JsonObject *status = status_make(service->pair);
     const char *lack = screen_life_trouble(service->pair);
 
-    if (service->phase)
+    PairState state = service->pair->state;
+
+    /* A co-migration that has gone back still has to be told to the other host, and so has what was
+     * settled. */
+    if (service->phase && state != PAIR_RUNNING)
         json_object_set_string_member(status, "phase", service->phase);
-    if (service->undecided)
+    if (service->undecided && state == PAIR_UNDECIDED)
         undecided_to_status(service->undecided, status);
     else if (arrival_is_waiting(service->arrival))
         arrival_to_status(service->arrival, status);
-    else if (service->pair->state == PAIR_UNDECIDED)
+    else if (state == PAIR_UNDECIDED)
         tell_standstill(service->pair, status);
     else if (lack)
         tell_lack(lack, status);
@@ -350,7 +354,8 @@ static void do_cancel(Service *service, Request *request, JsonObject *arguments)
                                       : "the move may be committed already");
         return;
     }
-    if (state != PAIR_MIGRATING && state != PAIR_INCOMING) {
+    /* It may have been accepted and wait for what is still under way. */
+    if (state != PAIR_MIGRATING && state != PAIR_INCOMING && service->queued != run_migrate) {
         refuse(request, DMORE_ERROR_NOT_FOUND, "%s is not being moved",
                service->pair->config->name);
         return;
@@ -553,6 +558,7 @@ static void run_queued(Service *service)
     if (request_is_forsaken(service->queued_request)) {
         g_message("what was asked for is not begun: who has asked for it has gone");
         refuse(service->queued_request, DMORE_ERROR_CANCELLED, "nobody waits for it");
+        answer_cancels(service, NULL);
     } else {
         service->queued(service, service->queued_request);
     }

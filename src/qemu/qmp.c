@@ -221,6 +221,11 @@ const GError *qmp_closed(const Qmp *qmp)
     return qmp->closed;
 }
 
+gboolean qmp_peer_has_gone(const Qmp *qmp)
+{
+    return qmp->closed != NULL || jsonline_peer_has_gone(qmp->line);
+}
+
 const char *qmp_version(const Qmp *qmp)
 {
     return qmp->version;

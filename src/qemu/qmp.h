@@ -43,6 +43,11 @@ gboolean qmp_ready(const Qmp *qmp);
 /* qmp_closed() - why there is no connection any more; NULL while there is one */
 const GError *qmp_closed(const Qmp *qmp);
 
+/* qmp_peer_has_gone() - whether nobody is there any more to do what is sent, now: this may be so
+ * before qmp_closed() says it
+ */
+gboolean qmp_peer_has_gone(const Qmp *qmp);
+
 /* qmp_version() - "10.0.2"; NULL before the greeting */
 const char *qmp_version(const Qmp *qmp);
 

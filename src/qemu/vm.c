@@ -504,12 +504,12 @@ static gboolean vm_command(Vm *vm, const char *command, VmState wanted, gboolean
     return TRUE;
 }
 
-/* is_out_of_reach() - whether the next command is not even sent, and no earlier one to stop or
- * resume it may still be done
+/* is_out_of_reach() - whether the next command is not even sent, or to nobody, and no earlier one
+ * to stop or resume it may have been done or be done yet
  */
 static gboolean is_out_of_reach(const Vm *vm)
 {
-    return qmp_overdue(vm->qmp) != NULL && !vm->unsettled;
+    return (qmp_overdue(vm->qmp) != NULL || qmp_peer_has_gone(vm->qmp)) && !vm->unsettled;
 }
 
 gboolean vm_pause(Vm *vm, GError **error)
@@ -543,9 +543,9 @@ gboolean vm_resume(Vm *vm, GError **error)
 
     if (vm_command(vm, "cont", VM_RUNNING, &accepted, &failure))
         return TRUE;
-    /* Not even sent, or refused, and asked again it says that it stands still as before: then
-     * nothing of it has run. One that stands still after it was accepted has run, if only until the
-     * next write that failed. */
+    /* Not even sent, or to nobody, or refused, and asked again it says that it stands still as
+     * before: then nothing of it has run. One that stands still after it was accepted has run, if
+     * only until the next write that failed. */
     gboolean refused = !accepted && g_error_matches(failure, DMORE_ERROR, DMORE_ERROR_FAILED);
     if (before != VM_RUNNING &&
         (dropped || (refused && vm_refresh(vm, NULL) && vm->state == before)))

@@ -146,9 +146,9 @@ gboolean vm_answers(Vm *vm, int patience_ms);
 
 gboolean vm_pause(Vm *vm, GError **error);
 
-/* vm_resume() - Return: FALSE with DMORE_ERROR_HOST when the hypervisor has refused, or is so
- * silent that it was not even asked, and the VM has surely not run; with another code when it may
- * have run
+/* vm_resume() - Return: FALSE with DMORE_ERROR_HOST when the hypervisor has refused, or had gone
+ * before it was asked, or is so silent that it was not even asked, and the VM has surely not run;
+ * with another code when it may have run
  */
 gboolean vm_resume(Vm *vm, GError **error);
 

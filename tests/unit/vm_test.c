@@ -469,6 +469,22 @@ static void test_hung_in_resume(void **state)
     vm_free(vm);
 }
 
+/* One whose process has ended in this moment, of which nothing has been heard yet, does not run. */
+static void test_resume_of_the_dead(void **state)
+{
+    struct vms *vms = *state;
+    Vm *vm = vms_launch(vms, "a", (UserVmSpec){0});
+    g_autoptr(GError) error = NULL;
+    siginfo_t info;
+
+    kill(vm_pid(vm), SIGKILL);
+    assert_int_equal(waitid(P_PID, (id_t)vm_pid(vm), &info, WEXITED | WNOWAIT), 0);
+    assert_int_equal(vm_state(vm), VM_PAUSED);
+    assert_false(vm_resume(vm, &error));
+    assert_true(g_error_matches(error, DMORE_ERROR, DMORE_ERROR_HOST));
+    vms_end(vm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -489,6 +505,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_adopt, vms_setup, vms_teardown),
         cmocka_unit_test_setup_teardown(test_hung, vms_setup, vms_teardown),
         cmocka_unit_test_setup_teardown(test_hung_in_resume, vms_setup, vms_teardown),
+        cmocka_unit_test_setup_teardown(test_resume_of_the_dead, vms_setup, vms_teardown),
     };
 
     return cmocka_run_group_tests_name("vm", tests, NULL, NULL);
