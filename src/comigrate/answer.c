@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "comigrate/answer.h"
 
+#include "base/await.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "comigrate/note.h"
@@ -35,21 +36,38 @@ static gboolean read_question(const LinkMessage *message, Question *question, GE
     return FALSE;
 }
 
-/* What the pair's dmore-pair says.
+typedef struct {
+    const Client *client;
+    const Link *link;
+} Asking;
+
+static gboolean answered_or_forsaken(gpointer data)
+{
+    const Asking *asking = data;
+
+    return client_is_done(asking->client) || link_lost(asking->link);
+}
+
+/* What the pair's dmore-pair says. One that has not read the question yet when the asker goes does
+ * not heed it any more: it looks whether somebody waits.
  * Return: NULL when there is none or it does not answer.
  */
-static JsonObject *ask_pair(const HostConfig *host, const Question *question)
+static JsonObject *ask_pair(const HostConfig *host, const Link *link, const Question *question)
 {
     g_autoptr(GError) error = NULL;
     JsonObject *arguments = json_object_new();
+    JsonObject *result = NULL;
 
     json_object_set_string_member(arguments, "id", question->id);
     json_object_set_string_member(arguments, "word", question->word);
     g_autoptr(Client) client =
         client_ask(host, question->name, "settle", arguments, NULL, NULL, &error);
-    JsonObject *result = client ? client_wait(client, ANSWER_PAIR_MS, &error) : NULL;
+    Asking asking = {client, link};
+    if (client && await(answered_or_forsaken, &asking, ANSWER_PAIR_MS, NULL, "its answer", &error))
+        result = client_wait(client, 0, &error);
     if (!result)
-        g_message("nothing answers for %s: %s", question->name, error->message);
+        g_message("nothing answers for %s: %s", question->name,
+                  link_lost(link) ? "nobody waits for it any more" : error->message);
     return result;
 }
 
@@ -83,9 +101,9 @@ static Answer answer_from_note(const HostConfig *host, const Question *question,
     return ANSWER_WAIT;
 }
 
-static Answer answer(const HostConfig *host, const Question *question)
+static Answer answer(const HostConfig *host, const Link *link, const Question *question)
 {
-    g_autoptr(JsonObject) said = ask_pair(host, question);
+    g_autoptr(JsonObject) said = ask_pair(host, link, question);
     g_autoptr(GError) error = NULL;
 
     /* One that lives but has come by another co-migration, or by none, says so. */
@@ -117,7 +135,7 @@ static gboolean answer_message(const HostConfig *host, Link *link, const LinkMes
                     "%s has not waited for the answer to '%s'", link_peer(link), question.word);
         return FALSE;
     }
-    Answer given = answer(host, &question);
+    Answer given = answer(host, link, &question);
     g_message("co-migration %s of %s: to '%s', %s is told '%s'", question.id, question.name,
               question.word, link_peer(link), answer_name(given));
     JsonObject *object = json_object_new();

@@ -406,13 +406,23 @@ static LinkMessage *send_commit(Source *source, GError **error)
     return link_receive(source->link, "running", RUNNING_MS, NULL, error);
 }
 
+/* A cancel that has come by now is obeyed, but not one that only says that a VM has ended here. */
+static gboolean check_not_cancelled(const Source *source, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+
+    if (await_ms(0, source->order->cancellable, &failure) ||
+        vm_state(source->user_vm.vm) == VM_GONE || vm_state(source->domain_r.vm) == VM_GONE)
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+}
+
 static gboolean run_commit(Source *source, GError **error)
 {
     Pair *pair = source->pair;
 
-    gboolean ended = vm_state(pair->user_vm) == VM_GONE || vm_state(pair->domain_r) == VM_GONE;
-    if (!await_ms(0, ended ? NULL : source->order->cancellable, error) ||
-        !check_link(source, error) ||
+    if (!check_not_cancelled(source, error) || !check_link(source, error) ||
         !note_write(source->note, pair->host->state_dir, NOTE_COMMIT, FALSE, error))
         return FALSE;
 

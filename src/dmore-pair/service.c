@@ -360,7 +360,8 @@ static void do_cancel(Service *service, Request *request, JsonObject *arguments)
                service->pair->config->name);
         return;
     }
-    g_cancellable_cancel(service->cancellable);
+    if (state == PAIR_MIGRATING || state == PAIR_INCOMING)
+        g_cancellable_cancel(service->cancellable);
     /* A pair that was coming is gone in a moment, and with it the way to answer. */
     if (state == PAIR_INCOMING)
         request_result(request, json_object_new());
@@ -552,12 +553,20 @@ static gboolean is_lost(const Service *service)
            vm_state(pair->user_vm) == VM_GONE && vm_state(pair->domain_r) == VM_GONE;
 }
 
-/* Who asked may have given up while something else was still under way, and decided otherwise. */
+/* Who asked may have given up while something else was still under way, and decided otherwise; only
+ * a move is cancelled then.
+ */
 static void run_queued(Service *service)
 {
-    if (request_is_forsaken(service->queued_request)) {
-        g_message("what was asked for is not begun: who has asked for it has gone");
-        refuse(service->queued_request, DMORE_ERROR_CANCELLED, "nobody waits for it");
+    const char *reason = NULL;
+
+    if (request_is_forsaken(service->queued_request))
+        reason = "nobody waits for it";
+    else if (service->cancels->len > 0)
+        reason = "it was cancelled before it began";
+    if (reason) {
+        g_message("what was asked for is not begun: %s", reason);
+        refuse(service->queued_request, DMORE_ERROR_CANCELLED, "%s", reason);
         answer_cancels(service, NULL);
     } else {
         service->queued(service, service->queued_request);

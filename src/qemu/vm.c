@@ -481,6 +481,12 @@ const char *vm_version(const Vm *vm)
     return qmp_version(vm->qmp);
 }
 
+/* is_within_reach() - whether the next command is sent, and to somebody */
+static gboolean is_within_reach(const Vm *vm)
+{
+    return qmp_overdue(vm->qmp) == NULL && !qmp_peer_has_gone(vm->qmp);
+}
+
 /* vm_command() - a command that changes the state to @wanted
  * @accepted: set when QEMU has done the command, whatever came of it
  */
@@ -488,7 +494,7 @@ static gboolean vm_command(Vm *vm, const char *command, VmState wanted, gboolean
                            GError **error)
 {
     vm->commanding = TRUE;
-    vm->unsettled |= qmp_overdue(vm->qmp) == NULL;
+    vm->unsettled |= is_within_reach(vm);
 
     *accepted = qmp_do(vm->qmp, command, NULL, error);
     gboolean done = *accepted && vm_refresh(vm, error);
@@ -509,7 +515,7 @@ static gboolean vm_command(Vm *vm, const char *command, VmState wanted, gboolean
  */
 static gboolean is_out_of_reach(const Vm *vm)
 {
-    return (qmp_overdue(vm->qmp) != NULL || qmp_peer_has_gone(vm->qmp)) && !vm->unsettled;
+    return !is_within_reach(vm) && !vm->unsettled;
 }
 
 gboolean vm_pause(Vm *vm, GError **error)
