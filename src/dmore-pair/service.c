@@ -65,7 +65,6 @@ static JsonObject *make_status(const Service *service)
 {
     JsonObject *status = status_make(service->pair);
     const char *lack = screen_life_trouble(service->pair);
-
     PairState state = service->pair->state;
 
     /* A co-migration that has gone back still has to be told to the other host, and so has what was
